@@ -2,4 +2,10 @@ module github.com/regtoken/regtoken
 
 go 1.25.0
 
-require github.com/google/uuid v1.6.0 // indirect
+require (
+	github.com/gobwas/glob v1.1.0
+	github.com/google/uuid v1.6.0
+	github.com/hashicorp/go-multierror v1.1.1
+)
+
+require github.com/hashicorp/errwrap v1.0.0 // indirect

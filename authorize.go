@@ -1,0 +1,317 @@
+package regtoken
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/regtoken/regtoken/internal/pattern"
+	"github.com/regtoken/regtoken/store"
+)
+
+// Authenticate finds out who logs in, and returns what the token may do. It
+// asks the store each time. Errors: [ErrUnauthenticated], the same for an
+// unknown name, a wrong secret, a disabled and an expired token;
+// [ErrUnavailable] when that cannot be told, which is no refusal of the
+// credential; [ErrInvalid] (field "registry").
+func (m *Manager) Authenticate(ctx context.Context, login Login) (*Grant, error) {
+	event := Event{Operation: OpAuthenticate, Registry: m.registry, TokenName: auditableName(login.Name)}
+	secret := login.Password.Reveal()
+	v := m.validation()
+	switch err := v.err(); {
+	case err != nil:
+		m.observe(ctx, event.failed(err))
+		return nil, err
+	case event.TokenName == "":
+		return nil, m.refuse(ctx, event, ReasonMalformedName)
+	case !isSecret(secret):
+		return nil, m.refuse(ctx, event, ReasonMalformedSecret)
+	}
+	presented := digestOf(secret)
+	return m.admit(ctx, event,
+		func() (store.Record, error) { return m.store.GetByName(ctx, m.registry, login.Name) },
+		func(e *entry) int { return e.indexDigest(presented) })
+}
+
+// GrantFor returns what a token may do now, for a login that was proved
+// before: tokenID and secretID are those of a credential that a trusted
+// carrier (a signed JWT of ours) names. It asks the store each time. Errors:
+// [ErrUnauthenticated] if the token is gone, disabled or expired, or the
+// secret is no longer one of its own; [ErrUnavailable]; [ErrInvalid] (field
+// "registry").
+func (m *Manager) GrantFor(ctx context.Context, tokenID, secretID uuid.UUID) (*Grant, error) {
+	event := Event{Operation: OpAuthenticate, Registry: m.registry, TokenID: tokenID}
+	return m.admit(ctx, event,
+		func() (store.Record, error) { return m.store.Get(ctx, tokenID) },
+		func(e *entry) int {
+			return slices.IndexFunc(e.Secrets, func(s Secret) bool { return s.ID == secretID })
+		})
+}
+
+// Authorize authenticates and authorizes in one call: nil if the login may do
+// every action of a on the repository path. Errors: those of
+// [Manager.Authenticate] and [Grant.Authorize].
+func (m *Manager) Authorize(ctx context.Context, login Login, path string, a Action) error {
+	g, err := m.Authenticate(ctx, login)
+	if err != nil {
+		return err
+	}
+	return g.Authorize(path, a)
+}
+
+// admit decides on a login: the record that get finds must be a live token,
+// and prove must find which of its secrets it was.
+func (m *Manager) admit(ctx context.Context, event Event, get func() (store.Record, error), prove func(*entry) int) (*Grant, error) {
+	r, err := m.read(ctx, get)
+	if errors.Is(err, ErrNotFound) {
+		return nil, m.refuse(ctx, event, ReasonUnknownToken)
+	}
+	if err != nil {
+		m.observe(ctx, event.failed(err))
+		return nil, err
+	}
+	event.TokenID, event.TokenName = r.ID, r.Name
+	now := m.now()
+	e, err := decodeRecord(r)
+	if err != nil {
+		m.observe(ctx, event.failed(err))
+		return nil, err
+	}
+	event.Owner = e.Owner
+	e.dropEndedSecrets(now)
+	secret := prove(&e)
+	switch {
+	case secret < 0:
+		return nil, m.refuse(ctx, event, ReasonWrongSecret)
+	case hasEnded(e.ExpiresAt, now):
+		return nil, m.refuse(ctx, event, ReasonExpired)
+	case e.Status != Enabled:
+		return nil, m.refuse(ctx, event, ReasonDisabled)
+	}
+	g, err := newGrant(ctx, m, &e, secret)
+	if err != nil {
+		m.observe(ctx, event.failed(err))
+		return nil, err
+	}
+	event.Outcome = Succeeded
+	m.observe(ctx, event)
+	return g, nil
+}
+
+// refuse tells the observers why, and the caller nothing but that.
+func (m *Manager) refuse(ctx context.Context, event Event, reason Reason) error {
+	event.Outcome, event.Reason = Denied, reason
+	m.observe(ctx, event)
+	return ErrUnauthenticated
+}
+
+// indexDigest returns which secret has the digest, or -1. It looks at all of
+// them, and at each in constant time.
+func (e *entry) indexDigest(presented digest) int {
+	index := -1
+	for i := range e.digests {
+		if subtle.ConstantTimeCompare(e.digests[i][:], presented[:]) == 1 {
+			index = i
+		}
+	}
+	return index
+}
+
+// A Grant is what an authenticated login may do: an immutable view of its
+// token's rights at that moment, which answers without I/O. It is meant for
+// one request: from its token's expiry on (and from the end of its secret's
+// overlap) it denies by itself, while a revocation shows at the next
+// [Manager.Authenticate]. A Grant is safe for concurrent use.
+type Grant struct {
+	manager *Manager
+	ctx     context.Context // of its Authenticate, for the observers
+	token   Token
+	secret  Secret
+	rights  []right // of token.Scopes, in their order
+}
+
+// A right is a scope made ready. Its actions tell its type: List belongs to
+// registry scopes alone, the others to repository scopes.
+type right struct {
+	path    *pattern.Pattern
+	actions Action
+}
+
+func newGrant(ctx context.Context, m *Manager, e *entry, secret int) (*Grant, error) {
+	g := &Grant{manager: m, ctx: ctx, token: e.Token, secret: e.Secrets[secret], rights: make([]right, len(e.Scopes))}
+	for i, s := range e.Scopes {
+		p, err := pattern.Compile(s.Path)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		g.rights[i] = right{p, s.Actions}
+	}
+	return g, nil
+}
+
+// Token returns the token as it stood when the grant was made.
+func (g *Grant) Token() Token {
+	t := g.token
+	t.Scopes, t.Secrets = slices.Clone(t.Scopes), slices.Clone(t.Secrets)
+	return t
+}
+
+// Secret returns which of the token's secrets the login proved.
+func (g *Grant) Secret() Secret { return g.secret }
+
+// Authorize returns nil if the token's scopes together allow every action of a
+// on the repository path, checked against the OCI name grammar and never
+// cleaned up. Otherwise: a [*DeniedError], which is [ErrDenied], or
+// [ErrUnauthenticated] once the token has expired. When it allows, it
+// allocates nothing as long as the Manager has no observers.
+func (g *Grant) Authorize(path string, a Action) error {
+	observed := len(g.manager.options.Observers) > 0
+	reason, scopes := g.decide(path, a, observed)
+	if observed {
+		g.observe(path, a, reason, scopes)
+	}
+	switch reason {
+	case "":
+		return nil
+	case ReasonExpired:
+		return ErrUnauthenticated
+	default:
+		return &DeniedError{Path: auditablePath(path), Action: a, Reason: reason}
+	}
+}
+
+// CanList reports whether the token may ask for the registry's listing at all:
+// whether it has any scope of [RegistryType]. Which repositories the listing
+// shows it, Authorize with [List] tells.
+func (g *Grant) CanList() bool {
+	return !g.hasEnded() && slices.ContainsFunc(g.rights, func(r right) bool { return r.actions.Has(List) })
+}
+
+// A Decision says what [Grant.Authorize] answers, and why.
+type Decision struct {
+	Allowed bool
+
+	// Reason is why it is denied: ReasonInvalidPath, ReasonInvalidAction,
+	// ReasonNoScope, ReasonMissingAction or ReasonExpired. "" if allowed.
+	Reason Reason
+
+	// Scopes are the scopes that allow it, the fewest in the order of the
+	// token's scopes; under ReasonMissingAction those of the right type that
+	// match the path.
+	Scopes []Scope
+}
+
+// Explain returns the decision that [Grant.Authorize] takes, and why it is so.
+// No observer is told.
+func (g *Grant) Explain(path string, a Action) Decision {
+	reason, scopes := g.decide(path, a, true)
+	return Decision{Allowed: reason == "", Reason: reason, Scopes: scopes}
+}
+
+// decide is the one place that decides: "" allows. The scopes behind it are
+// returned if asked for.
+func (g *Grant) decide(path string, a Action, explain bool) (Reason, []Scope) {
+	switch {
+	case g.hasEnded():
+		return ReasonExpired, nil
+	case !pattern.IsName(path):
+		return ReasonInvalidPath, nil
+	case a == 0 || a&^allActions != 0:
+		return ReasonInvalidAction, nil
+	}
+	var got Action
+	var scopes []Scope
+	matched := false
+	for i, r := range g.rights {
+		if r.actions&sameTypes(a) == 0 || !r.path.Match(path) {
+			continue
+		}
+		matched = true
+		got |= r.actions
+		if explain {
+			scopes = append(scopes, g.token.Scopes[i])
+		}
+		if got.Has(a) {
+			return "", fewest(scopes, a)
+		}
+	}
+	if matched {
+		return ReasonMissingAction, scopes
+	}
+	return ReasonNoScope, nil
+}
+
+// sameTypes returns all actions of the scope types that a's actions belong to.
+func sameTypes(a Action) (all Action) {
+	const repository = Pull | Push | Admin
+	if a&repository != 0 {
+		all |= repository
+	}
+	return all | a&List
+}
+
+// fewest drops the scopes that add nothing of a to those behind them; the last
+// one completed it.
+func fewest(scopes []Scope, a Action) []Scope {
+	var got Action
+	var kept []Scope
+	for _, s := range slices.Backward(scopes) {
+		if s.Actions&a&^got != 0 {
+			got |= s.Actions
+			kept = append(kept, s)
+		}
+	}
+	slices.Reverse(kept)
+	return kept
+}
+
+// hasEnded reports whether the token, or the secret it was got with, is past
+// its end. It leaves the clock alone when neither has one.
+func (g *Grant) hasEnded() bool {
+	if g.token.ExpiresAt.IsZero() && g.secret.ExpiresAt.IsZero() {
+		return false
+	}
+	now := g.manager.now()
+	return hasEnded(g.token.ExpiresAt, now) || hasEnded(g.secret.ExpiresAt, now)
+}
+
+func (g *Grant) observe(path string, a Action, reason Reason, scopes []Scope) {
+	event := Event{
+		Operation: OpAuthorize,
+		Outcome:   Succeeded,
+		Registry:  g.token.Registry,
+		TokenID:   g.token.ID,
+		TokenName: g.token.Name,
+		Owner:     g.token.Owner,
+		Path:      auditablePath(path),
+		Action:    a,
+		Scopes:    scopes,
+		Reason:    reason,
+	}
+	if reason != "" {
+		event.Outcome = Denied
+	}
+	g.manager.observe(g.ctx, event)
+}
+
+// auditableName returns a name that may be shown to observers: "" if it could
+// be no token's, since people paste passwords there.
+func auditableName(name string) string {
+	if !isTokenName(name) {
+		return ""
+	}
+	return name
+}
+
+// auditablePath returns a path that may be shown: what is no repository name
+// is cut short, and secrets in it are blotted out.
+func auditablePath(path string) string {
+	if pattern.IsName(path) {
+		return path
+	}
+	path = redactSecrets(path)
+	return strings.ToValidUTF8(path[:min(len(path), pattern.MaxLength)], "\uFFFD")
+}

@@ -1,0 +1,54 @@
+package pattern
+
+// The grammar of repository names in the OCI distribution specification,
+//
+//	[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*, such components joined by "/",
+//
+// as a deterministic automaton. IsName runs it over a name; Check runs a
+// pattern through it to see whether any name could match.
+type state uint8
+
+const (
+	stateStart       state = iota // before the first byte of a component
+	stateWord                     // within letters and digits; the only one a name may end in
+	stateDot                      // behind a "."
+	stateUnderscore               // behind a "_"
+	stateUnderscores              // behind a "__"
+	stateDashes                   // behind one "-" or more
+	states
+	stateNone = states // no name begins this way
+)
+
+// next has a row for each state and a column for each byte.
+var next = func() (table [states][256]state) {
+	for from := range table {
+		for b := range table[from] {
+			table[from][b] = stateNone
+			if b >= 'a' && b <= 'z' || b >= '0' && b <= '9' {
+				table[from][b] = stateWord
+			}
+		}
+	}
+	table[stateWord]['/'] = stateStart
+	table[stateWord]['.'] = stateDot
+	table[stateWord]['_'] = stateUnderscore
+	table[stateWord]['-'] = stateDashes
+	table[stateUnderscore]['_'] = stateUnderscores
+	table[stateDashes]['-'] = stateDashes
+	return table
+}()
+
+// IsName reports whether s is a repository name by the OCI distribution
+// specification, at most MaxLength bytes long.
+func IsName(s string) bool {
+	if len(s) > MaxLength {
+		return false
+	}
+	at := stateStart
+	for i := range len(s) {
+		if at = next[at][s[i]]; at == stateNone {
+			return false
+		}
+	}
+	return at == stateWord
+}

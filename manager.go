@@ -1,0 +1,110 @@
+package regtoken
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/regtoken/regtoken/store"
+)
+
+// Options configure a [Manager]. The zero value holds the defaults.
+type Options struct {
+	// Now is the Manager's only clock; nil is [time.Now]. A test of expiry
+	// moves it. The clock is the truth: a token is gone when it says so.
+	Now func() time.Time
+
+	// MinLifetime is how far ahead an expiry must lie when it is set. Zero is
+	// one hour. To allow any instant ahead of now, set one nanosecond.
+	MinLifetime time.Duration
+
+	// SecretPrefix begins every new secret; it must match
+	// [a-z][a-z0-9]{1,15}. "" is "rgt". Secrets made with another prefix stay
+	// good.
+	SecretPrefix string
+
+	// RemovalGrace is how long after its expiry a token's record is left in
+	// the store before it is swept. It delays the removal, never the instant
+	// at which the token is gone, and helps to look into things where clocks
+	// may err. Zero is none.
+	RemovalGrace time.Duration
+
+	// Observers are told of every change and every decision, in this order.
+	Observers []Observer
+}
+
+const (
+	defaultMinLifetime  = time.Hour
+	defaultSecretPrefix = "rgt"
+)
+
+// A Manager manages the tokens of one registry: it is a view of a store, and
+// [Manager.Registry] gives the views of others. It is safe for concurrent use,
+// and keeps nothing that has to be closed; the store is the caller's to close.
+type Manager struct {
+	*shared
+	registry string
+}
+
+// shared is what all views of one Manager have in common.
+type shared struct {
+	store   store.Store
+	options Options
+
+	nextSweep atomic.Int64  // when the sweeper in Run means to wake: Unix milliseconds
+	wakeSweep chan struct{} // wakes it earlier
+}
+
+// NewManager returns a Manager of the tokens in s, looking at the default
+// registry, "". With nil options all defaults hold; the options are copied. It
+// starts nothing and asks the store nothing. Errors: [ErrInvalid] for a nil
+// store, a SecretPrefix of another form, a negative duration or a nil
+// observer.
+func NewManager(s store.Store, opts *Options) (*Manager, error) {
+	var o Options
+	if opts != nil {
+		o = *opts
+		o.Observers = append([]Observer(nil), opts.Observers...)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.MinLifetime == 0 {
+		o.MinLifetime = defaultMinLifetime
+	}
+	if o.SecretPrefix == "" {
+		o.SecretPrefix = defaultSecretPrefix
+	}
+	var v validation
+	if s == nil {
+		v.fault("store", "must not be nil")
+	}
+	v.options(o)
+	if err := v.err(); err != nil {
+		return nil, err
+	}
+	return &Manager{shared: &shared{store: s, options: o, wakeSweep: make(chan struct{}, 1)}}, nil
+}
+
+// Registry returns the same Manager looking at the registry of this name: ""
+// for the default one, else a name by the rules of token names. It is cheap
+// and asks the store nothing; a registry needs no creating. With any other name, every
+// call on the view returns [ErrInvalid] (field "registry").
+//
+// A view sees no other registry's tokens, not even by ID. [Manager.Run] and
+// [Manager.Sweep] serve the whole store from any view.
+func (m *Manager) Registry(name string) *Manager {
+	return &Manager{shared: m.shared, registry: name}
+}
+
+// validation begins the validation of an input with that of the view itself.
+func (m *Manager) validation() validation {
+	var v validation
+	if m.registry != "" {
+		v.name("registry", m.registry)
+	}
+	return v
+}
+
+// now reads the clock, without its monotonic part: an instant is compared with
+// what a store kept.
+func (s *shared) now() time.Time { return s.options.Now().Round(0).UTC() }

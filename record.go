@@ -1,0 +1,175 @@
+package regtoken
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/regtoken/regtoken/store"
+)
+
+// recordVersion is the version of the encoding below. A reader knows every
+// version up to its own and refuses what is newer: it might say something
+// that narrows the token.
+const recordVersion = 1
+
+// An entry is a token as it is kept: with the digests of its secrets.
+type entry struct {
+	Token
+	digests []digest // of Secrets, in their order
+	rev     store.Rev
+}
+
+// recordData is the encoding of what has no column of its own in a
+// [store.Record]: JSON, so that an operator can read it in the database.
+type recordData struct {
+	Version   int          `json:"v"`
+	CreatedAt time.Time    `json:"createdAt"`
+	Owner     string       `json:"owner,omitempty"`
+	Disabled  bool         `json:"disabled,omitempty"`
+	Scopes    []Scope      `json:"scopes,omitempty"`
+	Secrets   []secretData `json:"secrets"`
+}
+
+type secretData struct {
+	ID        uuid.UUID `json:"id"`
+	SHA256    []byte    `json:"sha256"`
+	CreatedAt time.Time `json:"createdAt"`
+	ExpiresAt time.Time `json:"expiresAt,omitzero"`
+}
+
+// record encodes e. Errors: ErrInvalid (field "scopes") if it is too large.
+func (e *entry) record() (store.Record, error) {
+	data := recordData{
+		Version:   recordVersion,
+		CreatedAt: e.CreatedAt,
+		Owner:     e.Owner,
+		Disabled:  e.Status == Disabled,
+		Scopes:    e.Scopes,
+	}
+	for i, s := range e.Secrets {
+		data.Secrets = append(data.Secrets, secretData{s.ID, e.digests[i][:], s.CreatedAt, s.ExpiresAt})
+	}
+	encoded, err := json.Marshal(data)
+	if err != nil {
+		return store.Record{}, fmt.Errorf("regtoken: encoding token %s: %w", e.ID, err)
+	}
+	if len(encoded) > store.MaxData {
+		return store.Record{}, invalid("scopes", ruleSize)
+	}
+	return store.Record{
+		ID:        e.ID,
+		Registry:  e.Registry,
+		Name:      e.Name,
+		ExpiresAt: e.ExpiresAt,
+		Data:      encoded,
+		Rev:       e.rev,
+	}, nil
+}
+
+// decodeRecord is the inverse of entry.record. What it does not understand in
+// full it refuses, with ErrUnavailable.
+func decodeRecord(r store.Record) (entry, error) {
+	data, err := decodeData(r.Data)
+	if err != nil {
+		return entry{}, fmt.Errorf("%w: record of token %s: %w", ErrUnavailable, r.ID, err)
+	}
+	e := entry{
+		Token: Token{
+			ID:        r.ID,
+			Registry:  r.Registry,
+			Name:      r.Name,
+			Owner:     data.Owner,
+			Status:    Enabled,
+			CreatedAt: data.CreatedAt.UTC(),
+			Scopes:    data.Scopes,
+		},
+		rev: r.Rev,
+	}
+	if data.Disabled {
+		e.Status = Disabled
+	}
+	if !r.ExpiresAt.IsZero() {
+		e.ExpiresAt = r.ExpiresAt.UTC()
+	}
+	for _, s := range data.Secrets {
+		e.Secrets = append(e.Secrets, Secret{ID: s.ID, CreatedAt: s.CreatedAt.UTC(), ExpiresAt: s.ExpiresAt.UTC()})
+		e.digests = append(e.digests, digest(s.SHA256))
+	}
+	return e, nil
+}
+
+func decodeData(encoded []byte) (recordData, error) {
+	var data recordData
+	decoder := json.NewDecoder(bytes.NewReader(encoded))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(&data)
+	if err == nil && len(bytes.TrimSpace(encoded[decoder.InputOffset():])) > 0 {
+		err = errors.New("data behind the end")
+	}
+	if err != nil {
+		data.Version = versionOf(encoded)
+	}
+	if data.Version != recordVersion {
+		return recordData{}, fmt.Errorf("version %d; this library reads version %d", data.Version, recordVersion)
+	}
+	if err != nil {
+		return recordData{}, err
+	}
+	if n := len(data.Secrets); n < 1 || n > maxSecrets {
+		return recordData{}, fmt.Errorf("%d secrets", n)
+	}
+	for _, s := range data.Secrets {
+		if len(s.SHA256) != len(digest{}) {
+			return recordData{}, errors.New("digest of another length")
+		}
+	}
+	return data, nil
+}
+
+// versionOf reads the version alone, of whatever the rest may be.
+func versionOf(encoded []byte) int {
+	var versioned struct {
+		Version int `json:"v"`
+	}
+	if json.Unmarshal(encoded, &versioned) != nil {
+		return 0
+	}
+	return versioned.Version
+}
+
+const maxSecrets = 2
+
+// keepSecrets drops all secrets but the first n.
+func (e *entry) keepSecrets(n int) {
+	if len(e.Secrets) > n {
+		e.Secrets, e.digests = e.Secrets[:n], e.digests[:n]
+	}
+}
+
+// dropEndedSecrets drops the old secret if its overlap has ended.
+func (e *entry) dropEndedSecrets(now time.Time) {
+	if len(e.Secrets) == maxSecrets && hasEnded(e.Secrets[1].ExpiresAt, now) {
+		e.keepSecrets(1)
+	}
+}
+
+// addScopes adds those that e lacks and returns them.
+func (e *entry) addScopes(scopes []Scope) (added []Scope) {
+	had := make(map[Scope]bool, len(e.Scopes))
+	for _, s := range e.Scopes {
+		had[s] = true
+	}
+	for _, s := range scopes {
+		if !had[s] {
+			had[s] = true
+			added = append(added, s)
+		}
+	}
+	e.Scopes = slices.Concat(e.Scopes, added)
+	return added
+}

@@ -1,0 +1,233 @@
+package regtoken
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/hashicorp/go-multierror"
+	"github.com/regtoken/regtoken/internal/pattern"
+	"github.com/regtoken/regtoken/store"
+)
+
+const (
+	minNameLength  = 3
+	maxNameLength  = 63
+	maxOwnerLength = 255
+
+	ruleSize = "must fit, with all else that is kept of the token, into 1 MiB"
+)
+
+var secretPrefixPattern = regexp.MustCompile(`^[a-z][a-z0-9]{1,15}$`)
+
+// A validation collects faults. The zero validation has none.
+type validation struct {
+	faults *multierror.Error
+}
+
+func (v *validation) fault(field, rule string) {
+	v.faults = multierror.Append(v.faults, FieldError{Field: field, Rule: rule})
+}
+
+// err returns nil when no fault was found. A nil *multierror.Error in an error
+// would not be nil, so it never leaves this file.
+func (v *validation) err() error {
+	if v.faults.Len() == 0 {
+		return nil
+	}
+	return &ValidationError{faults: v.faults}
+}
+
+// invalid is the error of a single fault.
+func invalid(field, rule string) error {
+	var v validation
+	v.fault(field, rule)
+	return v.err()
+}
+
+// name checks a token name, and a registry name that is not "".
+func (v *validation) name(field, name string) {
+	if len(name) < minNameLength || len(name) > maxNameLength {
+		v.fault(field, fmt.Sprintf("must have %d to %d bytes", minNameLength, maxNameLength))
+	}
+	v.nameBytes(field, name)
+	if name == "" {
+		return
+	}
+	if first := name[0]; first < 'a' || first > 'z' {
+		v.fault(field, "must begin with a letter a-z")
+	}
+	if last := name[len(name)-1]; !isAlphanumeric(last) {
+		v.fault(field, "must end with a letter or a digit")
+	}
+}
+
+func (v *validation) nameBytes(field, name string) {
+	if i := strings.IndexFunc(name, func(r rune) bool {
+		return r >= utf8.RuneSelf || !isAlphanumeric(byte(r)) && r != '-'
+	}); i >= 0 {
+		v.fault(field, fmt.Sprintf("may hold only ASCII letters, digits and dashes (byte %d is none)", i))
+	}
+}
+
+func isAlphanumeric(b byte) bool {
+	return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9'
+}
+
+// isTokenName reports whether name could be a token's.
+func isTokenName(name string) bool {
+	var v validation
+	v.name("name", name)
+	return v.err() == nil
+}
+
+func (v *validation) owner(owner string) {
+	if len(owner) > maxOwnerLength {
+		v.fault("owner", fmt.Sprintf("must have at most %d bytes", maxOwnerLength))
+	}
+	if !utf8.ValidString(owner) {
+		v.fault("owner", "must be UTF-8")
+	} else if i := strings.IndexFunc(owner, unicode.IsControl); i >= 0 {
+		v.fault("owner", fmt.Sprintf("must not hold control characters (at byte %d)", i))
+	}
+}
+
+func (v *validation) status(s Status) {
+	if s != "" && s != Enabled && s != Disabled {
+		v.fault("status", `must be "enabled" or "disabled"`)
+	}
+}
+
+// expiry checks an instant at which a token is to expire, seen from now.
+func (v *validation) expiry(expiry, now time.Time, minLifetime time.Duration) {
+	switch {
+	case expiry.Sub(now) < minLifetime:
+		v.fault("expiry", fmt.Sprintf("must lie at least %v ahead", minLifetime))
+	case roundUp(expiry).After(store.MaxTime):
+		v.fault("expiry", "must lie before the year 10000")
+	}
+}
+
+// overlap checks how long an old secret is to stay good, from now on.
+func (v *validation) overlap(overlap time.Duration, now time.Time) {
+	if overlap < 0 {
+		v.fault("overlap", "must not be negative")
+	} else if roundUp(now.Add(overlap)).After(store.MaxTime) {
+		v.fault("overlap", "must end before the year 10000")
+	}
+}
+
+// roundUp returns t in UTC, in whole milliseconds, never earlier than t.
+func roundUp(t time.Time) time.Time {
+	t = t.Round(0).UTC()
+	rounded := t.Truncate(time.Millisecond)
+	if rounded.Before(t) {
+		rounded = rounded.Add(time.Millisecond)
+	}
+	return rounded
+}
+
+// scopes checks the scopes of an input and returns them spelled out.
+func (v *validation) scopes(scopes []Scope) []Scope {
+	normal := make([]Scope, len(scopes))
+	for i, s := range scopes {
+		normal[i] = s.normal()
+		v.scope(fmt.Sprintf("scopes[%d].", i), normal[i])
+	}
+	return normal
+}
+
+// scope checks a scope whose fields are named with a prefix: "scopes[2].".
+func (v *validation) scope(prefix string, s Scope) {
+	s = s.normal()
+	v.scopeType(prefix+"type", s.Type)
+	for _, fault := range pattern.Check(s.Path) {
+		v.fault(prefix+"path", fault.Error())
+	}
+	v.scopeActions(prefix+"actions", s)
+}
+
+func (v *validation) scopeType(field string, t ScopeType) {
+	if t != RepositoryType && t != RegistryType {
+		v.fault(field, `must be "repository" or "registry"`)
+	}
+}
+
+func (v *validation) scopeActions(field string, s Scope) {
+	switch {
+	case s.Actions&^allActions != 0:
+		v.fault(field, `may hold only "pull", "push", "admin" and "list"`)
+	case s.Type == RegistryType && s.Actions != List:
+		v.fault(field, `of a registry scope must be "list" alone`)
+	case s.Type != RepositoryType:
+	case s.Actions.Has(List):
+		v.fault(field, `of a repository scope must not hold "list"`)
+	case s.Actions == 0:
+		v.fault(field, `must hold at least one of "pull", "push" and "admin"`)
+	case s.Actions.Has(Push) && !s.Actions.Has(Pull):
+		v.fault(field, `must hold "pull" where they hold "push"`)
+	}
+}
+
+func (v *validation) scopeText(text string) Scope {
+	first, last := strings.IndexByte(text, ':'), strings.LastIndexByte(text, ':')
+	if first == last {
+		v.fault("scope", `must have the form "type:path:actions"`)
+		return Scope{}
+	}
+	s := Scope{Type: ScopeType(text[:first]), Path: text[first+1 : last]}
+	before := v.faults.Len()
+	s.Actions = v.actionText("actions", text[last+1:])
+	if v.faults.Len() == before {
+		v.scope("", s)
+		return s
+	}
+	v.scopeType("type", s.Type)
+	for _, fault := range pattern.Check(s.Path) {
+		v.fault("path", fault.Error())
+	}
+	return s
+}
+
+func (v *validation) actionText(field, text string) (a Action) {
+names:
+	for name := range strings.SplitSeq(text, ",") {
+		for _, known := range actionNames {
+			if name == known.name {
+				a |= known.action
+				continue names
+			}
+		}
+		v.fault(field, `may hold only "pull", "push", "admin" and "list", joined by commas`)
+		return 0
+	}
+	return a
+}
+
+func (v *validation) filter(f Filter) {
+	if len(f.NamePrefix) > maxNameLength {
+		v.fault("namePrefix", fmt.Sprintf("must have at most %d bytes", maxNameLength))
+	}
+	v.nameBytes("namePrefix", f.NamePrefix)
+	v.owner(f.Owner)
+}
+
+func (v *validation) options(o Options) {
+	if !secretPrefixPattern.MatchString(o.SecretPrefix) {
+		v.fault("Options.SecretPrefix", "must match "+secretPrefixPattern.String())
+	}
+	if o.MinLifetime < 0 {
+		v.fault("Options.MinLifetime", "must not be negative")
+	}
+	if o.RemovalGrace < 0 {
+		v.fault("Options.RemovalGrace", "must not be negative")
+	}
+	for i, observer := range o.Observers {
+		if observer == nil {
+			v.fault(fmt.Sprintf("Options.Observers[%d]", i), "must not be nil")
+		}
+	}
+}

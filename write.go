@@ -1,0 +1,245 @@
+package regtoken
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/regtoken/regtoken/store"
+)
+
+const (
+	// maxAttempts bounds how often a write is tried that others keep
+	// overtaking. Of n writers at once each round lets one through, so it
+	// takes very many to get there.
+	maxAttempts = 1000
+
+	// settleTimeout is how long a write whose acknowledgement was lost is
+	// looked for, even if the caller's context has ended.
+	settleTimeout = 5 * time.Second
+)
+
+// errUnchanged ends a change that leaves the token as it is.
+var errUnchanged = errors.New("unchanged")
+
+// unavailable is the error for a store that gave no answer.
+func unavailable(err error) error { return fmt.Errorf("%w: %w", ErrUnavailable, err) }
+
+// read asks the store for a record of this registry.
+func (m *Manager) read(ctx context.Context, get func() (store.Record, error)) (store.Record, error) {
+	v := m.validation()
+	if err := v.err(); err != nil {
+		return store.Record{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return store.Record{}, unavailable(err)
+	}
+	r, err := get()
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && r.Registry != m.registry:
+		return store.Record{}, ErrNotFound
+	case err != nil:
+		return store.Record{}, unavailable(err)
+	}
+	return r, nil
+}
+
+// record returns the record with this ID if it is one of this registry's.
+func (m *Manager) record(ctx context.Context, id uuid.UUID) (store.Record, error) {
+	return m.read(ctx, func() (store.Record, error) { return m.store.Get(ctx, id) })
+}
+
+// An applyFunc edits a token as it stood when it was read, at the instant now.
+// It returns errUnchanged when there is nothing to write, and completes the
+// event when there is.
+type applyFunc func(e *entry, now time.Time, event *Event) error
+
+// change reads a token, applies an edit, and writes it back on condition that
+// nobody else wrote meanwhile; if somebody did, it begins again with what they
+// wrote. With a fault in the input it only says so.
+func (m *Manager) change(ctx context.Context, op Operation, id uuid.UUID, input validation, apply applyFunc) (Token, error) {
+	e, event, err := m.tryChange(ctx, id, input, apply)
+	event.Operation, event.Registry, event.TokenID = op, m.registry, id
+	switch {
+	case errors.Is(err, errUnchanged):
+		return e.Token, nil
+	case err != nil:
+		m.observe(ctx, event.failed(err))
+		return Token{}, err
+	}
+	event.Outcome, event.Scopes = Succeeded, slices.Clone(event.Scopes)
+	m.observe(ctx, event)
+	m.sweepBy(e.ExpiresAt)
+	return e.Token, nil
+}
+
+func (m *Manager) tryChange(ctx context.Context, id uuid.UUID, input validation, apply applyFunc) (entry, Event, error) {
+	if err := input.err(); err != nil {
+		return entry{}, Event{}, err
+	}
+	for attempt := range maxAttempts {
+		if err := pause(ctx, attempt); err != nil {
+			return entry{}, Event{}, err
+		}
+		e, event, err := m.changeOnce(ctx, id, apply)
+		if !errors.Is(err, store.ErrConflict) {
+			return e, event, err
+		}
+	}
+	return entry{}, Event{}, ErrConflict
+}
+
+// changeOnce is one attempt of change. Errors: store.ErrConflict if somebody
+// else was faster.
+func (m *Manager) changeOnce(ctx context.Context, id uuid.UUID, apply applyFunc) (entry, Event, error) {
+	r, err := m.record(ctx, id)
+	if err != nil {
+		return entry{}, Event{}, err
+	}
+	now := m.now()
+	if hasEnded(r.ExpiresAt, now) {
+		return entry{}, Event{}, ErrNotFound
+	}
+	event := recordEvent("", r)
+	e, err := decodeRecord(r)
+	if err != nil {
+		return entry{}, event, err
+	}
+	e.dropEndedSecrets(now)
+	if err := apply(&e, now, &event); err != nil {
+		return e, event, err
+	}
+	changed, err := e.record()
+	if err != nil {
+		return entry{}, event, err
+	}
+	return e, event, m.replace(ctx, changed)
+}
+
+// insert creates a record. A token past its expiry that still holds the name
+// is removed for it.
+func (m *Manager) insert(ctx context.Context, r store.Record) error {
+	for attempt := range maxAttempts {
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+		_, err := m.store.Put(ctx, r)
+		if !errors.Is(err, store.ErrExists) {
+			return m.settle(ctx, err, r.ID, func(found *store.Record) error {
+				if found == nil {
+					return ErrOutcomeUnknown // it may yet arrive
+				}
+				return nil
+			})
+		}
+		holder, err := m.read(ctx, func() (store.Record, error) { return m.store.GetByName(ctx, r.Registry, r.Name) })
+		switch {
+		case errors.Is(err, ErrNotFound):
+			continue
+		case err != nil:
+			return err
+		case !hasEnded(holder.ExpiresAt, m.now()):
+			return ErrNameTaken
+		}
+		err = m.expire(ctx, holder)
+		if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+	}
+	return ErrConflict
+}
+
+// replace writes a changed record. Errors: store.ErrConflict.
+func (m *Manager) replace(ctx context.Context, r store.Record) error {
+	_, err := m.store.Put(ctx, r)
+	return m.settle(ctx, err, r.ID, func(found *store.Record) error {
+		if found == nil || found.Rev == r.Rev || !found.ExpiresAt.Equal(r.ExpiresAt) || !bytes.Equal(found.Data, r.Data) {
+			return ErrOutcomeUnknown
+		}
+		return nil
+	})
+}
+
+// remove deletes a record at its revision. Errors: ErrNotFound,
+// store.ErrConflict.
+func (s *shared) remove(ctx context.Context, r store.Record) error {
+	_, err := s.store.Delete(ctx, r.ID, r.Rev)
+	return s.settle(ctx, err, r.ID, func(found *store.Record) error {
+		switch {
+		case found == nil:
+			return nil
+		case found.Rev == r.Rev:
+			return ErrOutcomeUnknown
+		default:
+			return store.ErrConflict
+		}
+	})
+}
+
+// settle turns the error of a store's write into that of the call it serves.
+// If the write may or may not have happened, it reads the record again and
+// lets judge say what follows from it (nil: it is not there).
+func (s *shared) settle(ctx context.Context, err error, id uuid.UUID, judge func(found *store.Record) error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, store.ErrUnknown):
+	case errors.Is(err, store.ErrNotFound):
+		return ErrNotFound
+	case errors.Is(err, store.ErrConflict):
+		return store.ErrConflict
+	case isSure(err):
+		return unavailable(err)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	verdict := ErrOutcomeUnknown
+	switch found, readErr := s.store.Get(ctx, id); {
+	case readErr == nil:
+		verdict = judge(&found)
+	case errors.Is(readErr, store.ErrNotFound):
+		verdict = judge(nil)
+	}
+	if errors.Is(verdict, ErrOutcomeUnknown) {
+		return fmt.Errorf("%w: %w", verdict, err)
+	}
+	return verdict
+}
+
+// isSure reports whether a store's error promises that nothing was written. An
+// error that is none of the port's promises nothing.
+func isSure(err error) bool {
+	for _, sure := range []error{
+		store.ErrExists, store.ErrInvalid, store.ErrClosed, store.ErrUnavailable, context.Canceled, context.DeadlineExceeded,
+	} {
+		if errors.Is(err, sure) {
+			return true
+		}
+	}
+	return false
+}
+
+// pause lets other writers go first: not at all before the first attempts,
+// then for a random time that grows to some milliseconds.
+func pause(ctx context.Context, attempt int) error {
+	if err := ctx.Err(); err != nil {
+		return unavailable(err)
+	}
+	if attempt < 3 {
+		return nil
+	}
+	longest := min(time.Duration(attempt)*100*time.Microsecond, 20*time.Millisecond)
+	timer := time.NewTimer(rand.N(longest))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return unavailable(ctx.Err())
+	case <-timer.C:
+		return nil
+	}
+}
