@@ -1,0 +1,2 @@
+// Package registryauth puts regtoken in front of a container registry.
+package registryauth
