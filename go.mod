@@ -8,4 +8,7 @@ require (
 	github.com/hashicorp/go-multierror v1.1.1
 )
 
-require github.com/hashicorp/errwrap v1.0.0 // indirect
+require (
+	github.com/hashicorp/errwrap v1.0.0 // indirect
+	github.com/stretchr/testify v1.12.1 // indirect
+)

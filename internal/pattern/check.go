@@ -2,7 +2,6 @@ package pattern
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -72,50 +71,27 @@ func indexForeign(text string) int {
 
 // indexUnmatchable returns -1 if some repository name matches text, else the
 // place from which on none can. It walks the name grammar with the pattern and
-// keeps, for each state that is possible so far, the fewest bytes of a name
-// that lead there.
+// keeps the states that are possible so far. The length needs no watching: a
+// star takes a byte of the pattern, and never needs more than one letter.
 func indexUnmatchable(text string) int {
-	const impossible = MaxLength + 1
-	var reach [states]int
-	for s := range reach {
-		reach[s] = impossible
-	}
-	reach[stateStart] = 0
+	possible := [states]bool{stateStart: true}
 	for i := range len(text) {
-		var after [states]int
-		for s := range after {
-			after[s] = impossible
-		}
-		if text[i] == '*' {
-			after = spanStar(reach)
-		} else {
-			for s, length := range reach {
-				if to := next[s][text[i]]; to != stateNone && length+1 < after[to] {
-					after[to] = length + 1
-				}
+		var after [states]bool
+		for from, ok := range possible {
+			switch {
+			case !ok:
+			case text[i] == '*': // some run of bytes leads from any state to any other
+				after = [states]bool{true, true, true, true, true, true}
+			case next[from][text[i]] != stateNone:
+				after[next[from][text[i]]] = true
 			}
 		}
-		reach = after
-		if slices.Min(reach[:]) == impossible {
+		if possible = after; possible == [states]bool{} {
 			return i
 		}
 	}
-	if reach[stateWord] == impossible {
+	if !possible[stateWord] {
 		return len(text) - 1
 	}
 	return -1
-}
-
-// spanStar adds what is reachable by any run of bytes, at the fewest bytes.
-func spanStar(reach [states]int) [states]int {
-	for range states { // a shortest way passes each state at most once
-		for s := range reach {
-			for _, b := range []byte("a/._-") { // one byte for each column of the automaton
-				if to := next[s][b]; to != stateNone {
-					reach[to] = min(reach[to], reach[s]+1)
-				}
-			}
-		}
-	}
-	return reach
 }
