@@ -22,11 +22,13 @@ const (
 )
 
 // actionNames is in the one order in which actions are kept and printed.
-var actionNames = [...]struct {
+var actionNames = [...]actionName{
+	{Pull, "pull"}, {Push, "push"}, {Admin, "admin"}, {List, "list"},
+}
+
+type actionName struct {
 	action Action
 	name   string
-}{
-	{Pull, "pull"}, {Push, "push"}, {Admin, "admin"}, {List, "list"},
 }
 
 // Has reports whether a holds every action of b, and b is not empty.
@@ -54,9 +56,11 @@ func (a Action) String() string {
 // "list", joined by commas, in any order, repeated or not. The error is a
 // [*ValidationError] of the field "actions".
 func ParseAction(text string) (Action, error) {
-	var v validation
-	a := v.actionText("actions", text)
-	return a, v.err()
+	a, known := parseActions(text)
+	if !known {
+		return 0, invalid("actions", ruleActionText)
+	}
+	return a, nil
 }
 
 // MarshalText returns the text form. It fails for the zero Action and for bits

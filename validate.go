@@ -3,6 +3,7 @@ package regtoken
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -18,7 +19,8 @@ const (
 	maxNameLength  = 63
 	maxOwnerLength = 255
 
-	ruleSize = "must fit, with all else that is kept of the token, into 1 MiB"
+	ruleActionText = `may hold only "pull", "push", "admin" and "list", joined by commas`
+	ruleSize       = "must fit, with all else that is kept of the token, into 1 MiB"
 )
 
 var secretPrefixPattern = regexp.MustCompile(`^[a-z][a-z0-9]{1,15}$`)
@@ -35,7 +37,7 @@ func (v *validation) fault(field, rule string) {
 // err returns nil when no fault was found. A nil *multierror.Error in an error
 // would not be nil, so it never leaves this file.
 func (v *validation) err() error {
-	if v.faults.Len() == 0 {
+	if v.faults == nil {
 		return nil
 	}
 	return &ValidationError{faults: v.faults}
@@ -144,10 +146,14 @@ func (v *validation) scopes(scopes []Scope) []Scope {
 func (v *validation) scope(prefix string, s Scope) {
 	s = s.normal()
 	v.scopeType(prefix+"type", s.Type)
-	for _, fault := range pattern.Check(s.Path) {
-		v.fault(prefix+"path", fault.Error())
-	}
+	v.scopePath(prefix+"path", s.Path)
 	v.scopeActions(prefix+"actions", s)
+}
+
+func (v *validation) scopePath(field, path string) {
+	for _, fault := range pattern.Check(path) {
+		v.fault(field, fault.Error())
+	}
 }
 
 func (v *validation) scopeType(field string, t ScopeType) {
@@ -179,32 +185,27 @@ func (v *validation) scopeText(text string) Scope {
 		return Scope{}
 	}
 	s := Scope{Type: ScopeType(text[:first]), Path: text[first+1 : last]}
-	before := v.faults.Len()
-	s.Actions = v.actionText("actions", text[last+1:])
-	if v.faults.Len() == before {
+	var known bool
+	if s.Actions, known = parseActions(text[last+1:]); known {
 		v.scope("", s)
 		return s
 	}
 	v.scopeType("type", s.Type)
-	for _, fault := range pattern.Check(s.Path) {
-		v.fault("path", fault.Error())
-	}
+	v.scopePath("path", s.Path)
+	v.fault("actions", ruleActionText)
 	return s
 }
 
-func (v *validation) actionText(field, text string) (a Action) {
-names:
+// parseActions reads the text form of a set of actions.
+func parseActions(text string) (set Action, known bool) {
 	for name := range strings.SplitSeq(text, ",") {
-		for _, known := range actionNames {
-			if name == known.name {
-				a |= known.action
-				continue names
-			}
+		i := slices.IndexFunc(actionNames[:], func(n actionName) bool { return n.name == name })
+		if i < 0 {
+			return 0, false
 		}
-		v.fault(field, `may hold only "pull", "push", "admin" and "list", joined by commas`)
-		return 0
+		set |= actionNames[i].action
 	}
-	return a
+	return set, true
 }
 
 func (v *validation) filter(f Filter) {
