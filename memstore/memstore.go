@@ -1,0 +1,91 @@
+// Package memstore keeps tokens in memory: for tests, for trying things out,
+// and for a single process that may lose its tokens when it ends. Several
+// parts of one process share a [Store] by sharing the pointer.
+package memstore
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"github.com/regtoken/regtoken/store"
+)
+
+// A Store is a [store.Store] and a [store.Waiter] in memory. Make one with
+// [New]; the zero Store is not ready for use. All methods are safe for
+// concurrent use. It starts no goroutine and reads no clock.
+//
+// What a call costs follows what it returns, times the logarithm of the number
+// of records at worst; a List of all registries by prefix also looks at each
+// registry once. Head costs one atomic read.
+type Store struct {
+	// head is the cursor behind the last write, nil once the store is closed.
+	// It changes under mu, and can be read without.
+	head atomic.Pointer[store.Cursor]
+
+	mu     sync.RWMutex
+	byID   map[uuid.UUID]*store.Record // what a pointer leads to never changes
+	byName map[nameKey]*store.Record   // the same records
+	names  *ordered[nameKey]           // of all records
+	expiry *ordered[expiryKey]         // of the records that expire
+	feed   feed
+	wake   chan struct{} // closed by the next write; nil while nobody waits
+}
+
+var (
+	_ store.Store  = (*Store)(nil)
+	_ store.Waiter = (*Store)(nil)
+)
+
+// New returns an empty store.
+func New() *Store {
+	s := &Store{
+		byID:   make(map[uuid.UUID]*store.Record),
+		byName: make(map[nameKey]*store.Record),
+		names:  newOrdered(compareNames),
+		expiry: newOrdered(compareExpiries),
+		feed:   newFeed(),
+	}
+	s.publish()
+	return s
+}
+
+// Close implements [store.Store]. All records are gone with it.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.head.Store(nil)
+	s.byID, s.byName, s.names, s.expiry, s.feed = nil, nil, nil, nil, feed{}
+	s.wakeAll()
+	return nil
+}
+
+func (s *Store) publish() {
+	head := s.feed.cursor(s.feed.rev)
+	s.head.Store(&head)
+}
+
+func (s *Store) wakeAll() {
+	if s.wake != nil {
+		close(s.wake)
+		s.wake = nil
+	}
+}
+
+// usable returns why no call with ctx can be served, nil if it can.
+func (s *Store) usable(ctx context.Context) error {
+	if s.head.Load() == nil {
+		return closed()
+	}
+	if err := ctx.Err(); err != nil {
+		return ended(err)
+	}
+	return nil
+}
+
+func closed() error { return fmt.Errorf("memstore: %w", store.ErrClosed) }
+
+func ended(err error) error { return fmt.Errorf("memstore: %w", err) }
