@@ -68,7 +68,7 @@ type Query struct {
 	NamePrefix string
 
 	// After is the Next of the page before, from the same query; "" starts
-	// at the beginning.
+	// at the beginning. What is no mark of the store's is invalid.
 	After string
 
 	// Limit is the most records a page may hold, at least 1. A store may
@@ -142,8 +142,9 @@ type Store interface {
 	List(ctx context.Context, q Query) (Page, error)
 
 	// Expired returns records whose ExpiresAt is set and is at or before
-	// until, oldest first, at most limit of them (at least 1). The
-	// comparison is with until alone: a store has no clock of its own.
+	// until, oldest first, at most limit of them (at least 1), and fewer only
+	// if there are no more. The comparison is with until alone: a store has
+	// no clock of its own.
 	Expired(ctx context.Context, until time.Time, limit int) ([]Record, error)
 
 	// Put writes r and returns the revision it got. With r.Rev zero it
@@ -167,7 +168,8 @@ type Store interface {
 	// Changes returns the writes committed after the cursor, in commit order,
 	// at most limit of them (at least 1). It does not block for new ones. A
 	// failed write is not among them. Once a batch was returned, no write
-	// ever appears at an earlier place.
+	// ever appears at an earlier place. While nobody writes, each batch goes
+	// on until one is CaughtUp.
 	//
 	// Errors: ErrCursorExpired when the store cannot be sure that it knows
 	// everything since the cursor: the feed was trimmed, the data restored
