@@ -145,7 +145,7 @@ func (e Event) attrs() []slog.Attr {
 type Observer func(context.Context, Event)
 
 // SlogObserver returns an Observer that logs each event to logger under the
-// message "regtoken": failures as errors, denials as warnings, changes as
+// message "regtoken" and with the event's time: failures as errors, denials as warnings, changes as
 // information, and what was allowed as debug output. A nil logger is
 // [slog.Default], as it is at each event.
 func SlogObserver(logger *slog.Logger) Observer {
@@ -154,7 +154,12 @@ func SlogObserver(logger *slog.Logger) Observer {
 		if l == nil {
 			l = slog.Default()
 		}
-		l.LogAttrs(ctx, e.level(), "regtoken", e.attrs()...)
+		if !l.Enabled(ctx, e.level()) {
+			return
+		}
+		record := slog.NewRecord(e.Time, e.level(), "regtoken", 0)
+		record.AddAttrs(e.attrs()...)
+		_ = l.Handler().Handle(ctx, record) // as slog's own methods do
 	}
 }
 

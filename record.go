@@ -111,14 +111,15 @@ func decodeData(encoded []byte) (recordData, error) {
 	if err == nil && len(bytes.TrimSpace(encoded[decoder.InputOffset():])) > 0 {
 		err = errors.New("data behind the end")
 	}
-	if err != nil {
+	if err != nil && data.Version == 0 {
 		data.Version = versionOf(encoded)
 	}
-	if data.Version != recordVersion {
-		return recordData{}, fmt.Errorf("version %d; this library reads version %d", data.Version, recordVersion)
-	}
-	if err != nil {
+	switch {
+	case err == nil && data.Version == recordVersion:
+	case err != nil && (data.Version == 0 || data.Version == recordVersion):
 		return recordData{}, err
+	default:
+		return recordData{}, fmt.Errorf("version %d; this library reads version %d", data.Version, recordVersion)
 	}
 	if n := len(data.Secrets); n < 1 || n > maxSecrets {
 		return recordData{}, fmt.Errorf("%d secrets", n)

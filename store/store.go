@@ -17,7 +17,8 @@ import (
 
 // A Rev is a revision: the place of a write in the one commit order of the
 // whole store. Revisions increase strictly from write to write, deletions
-// included, and are never used again. The zero Rev stands for "no record"; no
+// included, and are never used again; only where a store's data are restored
+// from an older copy do they repeat. The zero Rev stands for "no record"; no
 // write ever gets it. Negative revisions are invalid.
 type Rev int64
 
@@ -71,7 +72,8 @@ type Query struct {
 	// at the beginning. What is no mark of the store's is invalid.
 	After string
 
-	// Limit is the most records a page may hold, at least 1. A store may
+	// Limit is the most records a page may hold, at least 1 and without an
+	// upper bound. A store may
 	// return fewer without being at the end.
 	Limit int
 }
@@ -119,7 +121,8 @@ type Batch struct {
 // Errors: those each method lists, always wrapped so that errors.Is finds the
 // sentinel, and besides them, from every method but Close:
 //   - [ErrClosed] after Close.
-//   - [ErrInvalid] for arguments that break a rule stated here.
+//   - [ErrInvalid] for arguments that break a rule stated here. A key that no
+//     record can have may be not found just as well.
 //   - [ErrUnavailable] when the store could not be asked and surely nothing
 //     changed.
 //   - an error that wraps ctx.Err() when ctx ended. A write called with a
@@ -184,8 +187,8 @@ type Store interface {
 // A Waiter is a Store that can say when there is something new. It is a
 // latency hint only: it may lie, hang or fail, and nothing rests on it.
 type Waiter interface {
-	// Wait returns nil as soon as there may be changes after the cursor, and
-	// an error that wraps ctx.Err() when ctx ends first. ErrClosed after
-	// Close.
+	// Wait returns nil as soon as there may be changes after the cursor. It
+	// returns when ctx ends, and after Close, at the latest; with an error
+	// that wraps ctx.Err() if ctx had ended before.
 	Wait(ctx context.Context, after Cursor) error
 }

@@ -1,0 +1,334 @@
+package regtoken_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/regtoken/regtoken"
+	"github.com/regtoken/regtoken/memstore"
+	"github.com/regtoken/regtoken/store"
+	"github.com/stretchr/testify/require"
+)
+
+// hookedRig is a rig whose store has hooks.
+func hookedRig(t testing.TB) (*rig, *hooked) {
+	h := &hooked{Store: memstore.New()}
+	return newRig(t, func(r *rig, _ *regtoken.Options) { r.store = h }), h
+}
+
+type putHook = func(context.Context, store.Record, func() (store.Rev, error)) (store.Rev, error)
+
+// once lets a hook act on the next call only.
+func once(hook putHook) putHook {
+	done := false
+	return func(ctx context.Context, r store.Record, next func() (store.Rev, error)) (store.Rev, error) {
+		if done {
+			return next()
+		}
+		done = true
+		return hook(ctx, r, next)
+	}
+}
+
+// lost applies the write and loses the acknowledgement.
+func lost(_ context.Context, _ store.Record, next func() (store.Rev, error)) (store.Rev, error) {
+	if _, err := next(); err != nil {
+		return 0, err
+	}
+	return 0, fmt.Errorf("%w: %w", store.ErrUnknown, errNetwork)
+}
+
+// dropped loses the write itself.
+func dropped(context.Context, store.Record, func() (store.Rev, error)) (store.Rev, error) {
+	return 0, fmt.Errorf("%w: %w", store.ErrUnknown, errNetwork)
+}
+
+func failWith(err error) putHook {
+	return func(context.Context, store.Record, func() (store.Rev, error)) (store.Rev, error) { return 0, err }
+}
+
+func TestLostAcknowledgementOfCreate(t *testing.T) {
+	r, h := hookedRig(t)
+	h.put = once(lost)
+	token, c := r.create(t, regtoken.TokenSpec{Name: "arrived"})
+	_, err := r.Authenticate(t.Context(), c.Login())
+	require.NoError(t, err, "as if nothing had happened")
+	stored, err := r.Token(t.Context(), token.ID)
+	require.NoError(t, err)
+	require.Equal(t, token, stored)
+
+	h.put = once(dropped)
+	_, c, err = r.CreateToken(t.Context(), regtoken.TokenSpec{Name: "dropped"})
+	require.ErrorIs(t, err, regtoken.ErrOutcomeUnknown)
+	require.ErrorIs(t, err, errNetwork)
+	require.NotErrorIs(t, err, regtoken.ErrUnavailable)
+	require.Empty(t, c.Password.Reveal())
+
+	h.put = once(lost)
+	h.read = func(context.Context) error { return fmt.Errorf("%w: down", store.ErrUnavailable) }
+	_, _, err = r.CreateToken(t.Context(), regtoken.TokenSpec{Name: "unread"})
+	require.ErrorIs(t, err, regtoken.ErrOutcomeUnknown, "reading it again failed")
+	h.read = nil
+	_, _, err = r.CreateToken(t.Context(), regtoken.TokenSpec{Name: "unread"})
+	require.ErrorIs(t, err, regtoken.ErrNameTaken, "a retry makes no second token")
+
+	h.put = once(failWith(errors.New("not an error of the port")))
+	_, _, err = r.CreateToken(t.Context(), regtoken.TokenSpec{Name: "foreign"})
+	require.ErrorIs(t, err, regtoken.ErrOutcomeUnknown, "an error that promises nothing")
+}
+
+func TestLostAcknowledgementAfterTheCallerLeft(t *testing.T) {
+	r, h := hookedRig(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	h.put = once(func(ctx context.Context, rec store.Record, next func() (store.Rev, error)) (store.Rev, error) {
+		rev, err := lost(ctx, rec, next)
+		cancel()
+		return rev, err
+	})
+	_, _, err := r.CreateToken(ctx, regtoken.TokenSpec{Name: "arrived"})
+	require.NoError(t, err, "the write was found although the context had ended")
+}
+
+func TestLostAcknowledgementOfChange(t *testing.T) {
+	r, h := hookedRig(t)
+	token, _ := r.create(t, regtoken.TokenSpec{Name: "changed"})
+	h.put = once(lost)
+	_, err := r.AddScopes(t.Context(), token.ID, scope("repository:a:pull"))
+	require.NoError(t, err)
+
+	h.put = once(lost)
+	c, err := r.RotateSecret(t.Context(), token.ID, 0)
+	require.NoError(t, err)
+	_, err = r.Authenticate(t.Context(), c.Login())
+	require.NoError(t, err, "the credential returned is the one that was written")
+
+	h.put = once(dropped)
+	_, err = r.AddScopes(t.Context(), token.ID, scope("repository:b:pull"))
+	require.ErrorIs(t, err, regtoken.ErrOutcomeUnknown)
+
+	// Ours arrives, and another writer's on top of it, before it is looked for.
+	h.put = once(func(ctx context.Context, rec store.Record, next func() (store.Rev, error)) (store.Rev, error) {
+		rev, err := lost(ctx, rec, next)
+		_, editErr := r.EditToken(ctx, token.ID, regtoken.Edit{Status: regtoken.Disabled})
+		require.NoError(t, editErr)
+		return rev, err
+	})
+	_, err = r.AddScopes(t.Context(), token.ID, scope("repository:c:pull"))
+	require.ErrorIs(t, err, regtoken.ErrOutcomeUnknown)
+	stored, err := r.Token(t.Context(), token.ID)
+	require.NoError(t, err)
+	require.Equal(t, regtoken.Disabled, stored.Status)
+	require.Equal(t, []regtoken.Scope{scope("repository:a:pull"), scope("repository:c:pull")}, stored.Scopes)
+}
+
+func TestLostAcknowledgementOfDelete(t *testing.T) {
+	r, h := hookedRig(t)
+	token, _ := r.create(t, regtoken.TokenSpec{Name: "deleted"})
+	unknown := fmt.Errorf("%w: %w", store.ErrUnknown, errNetwork)
+	type hook = func(context.Context, uuid.UUID, store.Rev, func() (store.Rev, error)) (store.Rev, error)
+	onceOnly := func(do hook) hook {
+		done := false
+		return func(ctx context.Context, id uuid.UUID, rev store.Rev, next func() (store.Rev, error)) (store.Rev, error) {
+			if done {
+				return next()
+			}
+			done = true
+			return do(ctx, id, rev, next)
+		}
+	}
+	h.remove = onceOnly(func(context.Context, uuid.UUID, store.Rev, func() (store.Rev, error)) (store.Rev, error) {
+		return 0, unknown
+	})
+	require.ErrorIs(t, r.DeleteToken(t.Context(), token.ID), regtoken.ErrOutcomeUnknown, "it may yet arrive")
+
+	// The token is found at another revision: the lost delete can never arrive.
+	h.remove = onceOnly(func(ctx context.Context, id uuid.UUID, _ store.Rev, _ func() (store.Rev, error)) (store.Rev, error) {
+		_, err := r.EditToken(ctx, id, regtoken.Edit{Status: regtoken.Disabled})
+		require.NoError(t, err)
+		return 0, unknown
+	})
+	require.NoError(t, r.DeleteToken(t.Context(), token.ID), "deleted at its new revision")
+	_, err := r.Token(t.Context(), token.ID)
+	require.ErrorIs(t, err, regtoken.ErrNotFound)
+
+	token, _ = r.create(t, regtoken.TokenSpec{Name: "deleted"})
+	h.remove = onceOnly(func(_ context.Context, _ uuid.UUID, _ store.Rev, next func() (store.Rev, error)) (store.Rev, error) {
+		_, err := next()
+		require.NoError(t, err)
+		return 0, unknown
+	})
+	require.NoError(t, r.DeleteToken(t.Context(), token.ID), "it is gone")
+}
+
+func TestStoreUnavailable(t *testing.T) {
+	r, h := hookedRig(t)
+	token, c := r.create(t, regtoken.TokenSpec{Name: "waiting"})
+	down := fmt.Errorf("%w: %w", store.ErrUnavailable, errNetwork)
+	ctx, cancelled := t.Context(), func() context.Context {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		return ctx
+	}()
+	calls := map[string]func(ctx context.Context) error{
+		"CreateToken": func(ctx context.Context) error {
+			_, _, err := r.CreateToken(ctx, regtoken.TokenSpec{Name: "new"})
+			return err
+		},
+		"Token":       func(ctx context.Context) error { _, err := r.Token(ctx, token.ID); return err },
+		"TokenByName": func(ctx context.Context) error { _, err := r.TokenByName(ctx, "waiting"); return err },
+		"EditToken": func(ctx context.Context) error {
+			_, err := r.EditToken(ctx, token.ID, regtoken.Edit{Status: regtoken.Disabled})
+			return err
+		},
+		"RotateSecret": func(ctx context.Context) error { _, err := r.RotateSecret(ctx, token.ID, 0); return err },
+		"DeleteToken":  func(ctx context.Context) error { return r.DeleteToken(ctx, token.ID) },
+		"Authenticate": func(ctx context.Context) error { _, err := r.Authenticate(ctx, c.Login()); return err },
+		"GrantFor":     func(ctx context.Context) error { _, err := r.GrantFor(ctx, token.ID, c.SecretID); return err },
+		"Sweep":        func(ctx context.Context) error { _, err := r.Sweep(ctx); return err },
+		"Tokens": func(ctx context.Context) error {
+			for _, err := range r.Tokens(ctx, regtoken.Filter{}) {
+				return err
+			}
+			return nil
+		},
+	}
+	for name, call := range calls {
+		err := call(cancelled)
+		require.ErrorIs(t, err, regtoken.ErrUnavailable, name)
+		require.ErrorIs(t, err, context.Canceled, name)
+	}
+	h.read = func(context.Context) error { return down }
+	h.put = failWith(down)
+	for name, call := range calls {
+		err := call(ctx)
+		require.ErrorIs(t, err, regtoken.ErrUnavailable, name)
+		require.ErrorIs(t, err, errNetwork, name)
+		require.NotErrorIs(t, err, regtoken.ErrUnauthenticated, name)
+	}
+	h.read = nil
+	_, err := r.EditToken(ctx, token.ID, regtoken.Edit{Status: regtoken.Disabled})
+	require.ErrorIs(t, err, regtoken.ErrUnavailable)
+	h.put = nil
+
+	stored, err := r.Token(ctx, token.ID)
+	require.NoError(t, err)
+	require.Equal(t, token, stored, "nothing changed")
+	require.Equal(t, []string{"waiting"}, names(t, r.Manager, regtoken.Filter{}))
+
+	require.NoError(t, h.Store.Close())
+	_, err = r.Authenticate(ctx, c.Login())
+	require.ErrorIs(t, err, regtoken.ErrUnavailable)
+	require.ErrorIs(t, err, store.ErrClosed)
+}
+
+// Junk never reaches the store.
+func TestJunkLoginsSpareTheStore(t *testing.T) {
+	r, h := hookedRig(t)
+	_, c := r.create(t, regtoken.TokenSpec{Name: "known"})
+	h.Calls()
+	for _, login := range []regtoken.Login{
+		{Name: "known"},
+		{Name: "known", Password: regtoken.NewPassword("rgt_" + "0123456789ABCDEFGHIJKLMNOPQRSTUV" + "000000")},
+		{Name: "K", Password: c.Password},
+	} {
+		_, err := r.Authenticate(t.Context(), login)
+		require.ErrorIs(t, err, regtoken.ErrUnauthenticated)
+	}
+	require.Empty(t, h.Calls())
+}
+
+func TestConflictForever(t *testing.T) {
+	r, h := hookedRig(t)
+	token, _ := r.create(t, regtoken.TokenSpec{Name: "contended"})
+	h.put = failWith(fmt.Errorf("%w: by the hook", store.ErrConflict))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := r.EditToken(ctx, token.ID, regtoken.Edit{Status: regtoken.Disabled})
+	require.ErrorIs(t, err, regtoken.ErrUnavailable)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+// A record that cannot be understood in full is refused, never half read.
+func TestUnreadableRecords(t *testing.T) {
+	r := newRig(t)
+	token, c := r.create(t, regtoken.TokenSpec{Name: "future", Scopes: []regtoken.Scope{scope("repository:a:pull")}})
+	record, err := r.store.Get(t.Context(), token.ID)
+	require.NoError(t, err)
+	good := string(record.Data)
+	for _, row := range []struct{ data, says string }{
+		{`{"v":2,"secrets":[],"new":true}`, "version 2; this library reads version 1"},
+		{`{"v":0}`, "version 0"},
+		{``, "EOF"},
+		{`{}`, "version 0"},
+		{`null`, "version 0"},
+		{good + `{}`, "data behind the end"},
+		{good[:len(good)-1], "unexpected EOF"},
+		{good[:len(good)-1] + `,"more":1}`, "unknown field"},
+		{`{"v":1,"createdAt":"2026-03-01T12:00:00Z"}`, "0 secrets"},
+		{`{"v":1,"secrets":[{"sha256":"AAAA"}]}`, "digest"},
+		{`{"v":1,"secrets":[{"sha256":"AAAA"},{},{}]}`, "3 secrets"},
+		{`{"v":1,"scopes":["repository:a:push"],"secrets":[]}`, "actions"},
+		{`{"v":1,"scopes":["repository:**:pull"],"secrets":[]}`, "path"},
+	} {
+		record.Data = []byte(row.data)
+		record.Rev, err = r.store.Put(t.Context(), record)
+		require.NoError(t, err)
+
+		_, err = r.Token(t.Context(), token.ID)
+		require.ErrorIs(t, err, regtoken.ErrUnavailable, row.data)
+		require.ErrorContains(t, err, row.says)
+		require.ErrorContains(t, err, token.ID.String())
+		_, err = r.Authenticate(t.Context(), c.Login())
+		require.ErrorIs(t, err, regtoken.ErrUnavailable)
+		_, err = r.EditToken(t.Context(), token.ID, regtoken.Edit{Status: regtoken.Disabled})
+		require.ErrorIs(t, err, regtoken.ErrUnavailable)
+		stored, err := r.store.Get(t.Context(), token.ID)
+		require.NoError(t, err)
+		require.Equal(t, row.data, string(stored.Data), "nothing of it is lost")
+	}
+	// It does not hide the others, and can be deleted.
+	r.create(t, regtoken.TokenSpec{Name: "readable"})
+	var failed, listed int
+	for _, err := range r.Tokens(t.Context(), regtoken.Filter{}) {
+		if err != nil {
+			failed++
+		} else {
+			listed++
+		}
+	}
+	require.Equal(t, []int{1, 1}, []int{failed, listed})
+	require.NoError(t, r.DeleteToken(t.Context(), token.ID))
+}
+
+// The encoding is a promise to every store that holds one.
+func TestRecordEncodingV1(t *testing.T) {
+	r := newRig(t)
+	const id, secretID, oldID = "019ca945-0a00-7000-8000-000000000001", "019ca945-0a00-7000-8000-000000000002", "019ca945-0a00-7000-8000-000000000003"
+	data := `{"v":1,"createdAt":"2026-03-01T12:00:00Z","owner":"me","disabled":true,"scopes":["repository:a:pull","registry:*:list"],"secrets":[` +
+		`{"id":"` + secretID + `","sha256":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","createdAt":"2026-03-01T12:00:00Z"},` +
+		`{"id":"` + oldID + `","sha256":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","createdAt":"2026-03-01T11:00:00Z","expiresAt":"2026-03-01T13:00:00Z"}]}`
+	_, err := r.store.Put(t.Context(), store.Record{ID: uuid.MustParse(id), Name: "from-v1", Data: []byte(data)})
+	require.NoError(t, err)
+	token, err := r.TokenByName(t.Context(), "from-v1")
+	require.NoError(t, err)
+	require.Equal(t, regtoken.Token{
+		ID: uuid.MustParse(id), Name: "from-v1", Owner: "me", Status: regtoken.Disabled, CreatedAt: start,
+		Scopes: []regtoken.Scope{scope("repository:a:pull"), scope("registry:*:list")},
+		Secrets: []regtoken.Secret{
+			{ID: uuid.MustParse(secretID), CreatedAt: start},
+			{ID: uuid.MustParse(oldID), CreatedAt: start.Add(-time.Hour), ExpiresAt: start.Add(time.Hour)},
+		},
+	}, token)
+
+	_, err = r.AddScopes(t.Context(), token.ID, scope("repository:b:pull"))
+	require.NoError(t, err)
+	_, err = r.RemoveScope(t.Context(), token.ID, scope("repository:b:pull"))
+	require.NoError(t, err)
+	record, err := r.store.Get(t.Context(), token.ID)
+	require.NoError(t, err)
+	require.Equal(t, data, string(record.Data), "written back as it was")
+}
