@@ -2,6 +2,17 @@ module github.com/regtoken/regtoken/registryauth
 
 go 1.25.0
 
-require github.com/regtoken/regtoken v0.0.0
+require (
+	github.com/hashicorp/golang-lru/v2 v2.0.7
+	github.com/regtoken/regtoken v0.0.0
+	golang.org/x/time v0.15.0
+)
+
+require (
+	github.com/gobwas/glob v1.1.0 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/hashicorp/errwrap v1.0.0 // indirect
+	github.com/hashicorp/go-multierror v1.1.1 // indirect
+)
 
 replace github.com/regtoken/regtoken => ..

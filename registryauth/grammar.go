@@ -1,0 +1,107 @@
+package registryauth
+
+import "strings"
+
+// The grammars are those of the OCI distribution and image specifications. A
+// reference in the tests says each as a regular expression.
+
+const (
+	maxName     = 255
+	maxTag      = 128
+	maxUploadID = 255
+)
+
+// isName reports whether text is a repository name:
+// [a-z0-9]+((\.|_|__|-+)[a-z0-9]+)* joined by slashes.
+func isName(text string) bool {
+	if len(text) > maxName {
+		return false
+	}
+	for component := range strings.SplitSeq(text, "/") {
+		if !isNameComponent(component) {
+			return false
+		}
+	}
+	return true
+}
+
+func isNameComponent(text string) bool {
+	for {
+		word := leading(text, isLowerAlnum)
+		if word == 0 {
+			return false
+		}
+		text = text[word:]
+		if text == "" {
+			return true
+		}
+		separator := leading(text, func(b byte) bool { return b == text[0] })
+		switch text[0] {
+		case '.':
+			if separator > 1 {
+				return false
+			}
+		case '_':
+			if separator > 2 {
+				return false
+			}
+		case '-':
+		default:
+			return false
+		}
+		text = text[separator:]
+	}
+}
+
+// isTag: [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}.
+func isTag(text string) bool {
+	return text != "" && len(text) <= maxTag && text[0] != '.' && text[0] != '-' &&
+		all(text, func(b byte) bool { return isAlnum(b) || b == '.' || b == '_' || b == '-' })
+}
+
+// isDigest: [a-z0-9]+([+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+.
+func isDigest(text string) bool {
+	algorithm, encoded, ok := strings.Cut(text, ":")
+	if !ok || encoded == "" ||
+		!all(encoded, func(b byte) bool { return isAlnum(b) || b == '=' || b == '_' || b == '-' }) {
+		return false
+	}
+	for {
+		word := leading(algorithm, isLowerAlnum)
+		if word == 0 {
+			return false
+		}
+		algorithm = algorithm[word:]
+		if algorithm == "" {
+			return true
+		}
+		if strings.IndexByte("+._-", algorithm[0]) < 0 {
+			return false
+		}
+		algorithm = algorithm[1:]
+	}
+}
+
+// isUploadID: [a-zA-Z0-9_=-][a-zA-Z0-9._=-]{0,254}. The specification leaves
+// it to the registry; this is what registries issue, without what a path could
+// read as a step up.
+func isUploadID(text string) bool {
+	return text != "" && len(text) <= maxUploadID && text[0] != '.' &&
+		all(text, func(b byte) bool { return isAlnum(b) || b == '.' || b == '_' || b == '=' || b == '-' })
+}
+
+// leading returns how many bytes at the start of text are of a kind.
+func leading(text string, is func(byte) bool) int {
+	for i := range len(text) {
+		if !is(text[i]) {
+			return i
+		}
+	}
+	return len(text)
+}
+
+func all(text string, is func(byte) bool) bool { return leading(text, is) == len(text) }
+
+func isLowerAlnum(b byte) bool { return b >= 'a' && b <= 'z' || b >= '0' && b <= '9' }
+
+func isAlnum(b byte) bool { return isLowerAlnum(b) || b >= 'A' && b <= 'Z' }
