@@ -101,8 +101,9 @@ type TokenSpec struct {
 	Status Status
 
 	// Expiry is when the token is to be deleted, at least
-	// [Options.MinLifetime] ahead; it is rounded up to the millisecond. Zero
-	// is never.
+	// [Options.MinLifetime] ahead at the moment of the call (an hour from when
+	// the caller looked at the clock is a little too short); it is rounded up
+	// to the millisecond. Zero is never.
 	Expiry time.Time
 
 	// Scopes are the token's first rights; there may be none. Equal ones

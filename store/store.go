@@ -73,8 +73,7 @@ type Query struct {
 	After string
 
 	// Limit is the most records a page may hold, at least 1 and without an
-	// upper bound. A store may
-	// return fewer without being at the end.
+	// upper bound. A store may return fewer without being at the end.
 	Limit int
 }
 
