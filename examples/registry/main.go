@@ -1,0 +1,144 @@
+// Registry is a container registry guarded by regtoken, to try things out and
+// to copy from: distribution's registry on the loopback interface, with a
+// first token to log in with. It prints every decision as it is made.
+//
+//	go run ./examples/registry [-addr 127.0.0.1:5000] [-data folder]
+//
+// Tokens are kept in memory and end with the process. So does the content,
+// unless -data names a folder for it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/regtoken/regtoken"
+	"github.com/regtoken/regtoken/memstore"
+	"github.com/regtoken/regtoken/registryauth"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal does not wait for anything
+
+	switch err := run(ctx, os.Args[1:], os.Stdout); {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "registry:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves the registry until ctx ends.
+func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
+	flags := flag.NewFlagSet("registry", flag.ContinueOnError)
+	flags.SetOutput(stdout)
+	addr := flags.String("addr", "127.0.0.1:5000", "loopback `address` to listen on")
+	data := flags.String("data", "", "`folder` to keep the content in (default: a temporary one, removed at the end)")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+
+	listener, err := listen(*addr)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+
+	folder := *data
+	if folder == "" {
+		if folder, err = os.MkdirTemp("", "regtoken-registry-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	}
+
+	out := log.New(stdout, "", log.Ltime)
+	manager, err := regtoken.NewManager(memstore.New(), &regtoken.Options{
+		Observers: []regtoken.Observer{decisionPrinter(out)},
+	})
+	if err != nil {
+		return err
+	}
+	_, credential, err := manager.CreateToken(ctx, regtoken.TokenSpec{
+		Name: "first",
+		Scopes: []regtoken.Scope{
+			regtoken.RepositoryScope("*", regtoken.Pull|regtoken.Push|regtoken.Admin),
+			regtoken.RegistryScope("*"),
+		},
+	})
+	if err != nil {
+		return err
+	}
+	host := listener.Addr().String()
+	login, err := credential.DockerLogin(host)
+	if err != nil {
+		return err
+	}
+
+	registry := newRegistry(ctx, folder)
+	defer func() { err = errors.Join(err, registry.Shutdown()) }()
+	guard, err := registryauth.NewGuard(registry, manager, nil)
+	if err != nil {
+		return err
+	}
+
+	fmt.Fprintf(stdout, welcome, host, folder, login, credential.Name)
+	return serve(ctx, listener, guard, manager)
+}
+
+// listen refuses all but the loopback interface: there is no TLS here, and
+// passwords must not travel in the clear.
+func listen(addr string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on -addr %s (name another one if it is taken): %w", addr, err)
+	}
+	if tcp, ok := listener.Addr().(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
+		listener.Close()
+		return nil, fmt.Errorf("-addr %s is not on the loopback interface: this example has no TLS", addr)
+	}
+	return listener, nil
+}
+
+// serve serves until ctx ends or something fails, and then lets the requests
+// under way end.
+func serve(ctx context.Context, listener net.Listener, handler http.Handler, manager *regtoken.Manager) error {
+	const shutdownTimeout = 10 * time.Second
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return manager.Run(ctx) })
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil {
+			return errors.Join(err, server.Close())
+		}
+		return nil
+	})
+	return group.Wait()
+}
