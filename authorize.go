@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
 	"github.com/regtoken/regtoken/internal/pattern"
 	"github.com/regtoken/regtoken/store"
 )

@@ -8,8 +8,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/regtoken/regtoken"
 	"github.com/stretchr/testify/require"
+
+	"github.com/regtoken/regtoken"
 )
 
 const (
@@ -222,8 +223,8 @@ func TestGrantFor(t *testing.T) {
 func TestManagerAuthorize(t *testing.T) {
 	r := newRig(t)
 	_, c := r.create(t, regtoken.TokenSpec{Name: "both-steps", Scopes: []regtoken.Scope{scope("repository:a:pull")}})
-	require.NoError(t, r.Manager.Authorize(t.Context(), c.Login(), "a", pull))
-	require.ErrorIs(t, r.Manager.Authorize(t.Context(), c.Login(), "a", push), regtoken.ErrDenied)
+	require.NoError(t, r.Authorize(t.Context(), c.Login(), "a", pull))
+	require.ErrorIs(t, r.Authorize(t.Context(), c.Login(), "a", push), regtoken.ErrDenied)
 }
 
 // A grant pins the rights of its moment, but not the expiry.

@@ -5,9 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/regtoken/regtoken"
 	"github.com/regtoken/regtoken/memstore"
-	"github.com/stretchr/testify/require"
 )
 
 func benchManager(b *testing.B) *regtoken.Manager {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
 	"github.com/regtoken/regtoken/store"
 )
 
@@ -199,12 +200,12 @@ func (m *Manager) observe(ctx context.Context, e Event) {
 	e.Time = m.now()
 	e.Actor = ActorFrom(ctx)
 	for _, observer := range m.options.Observers {
-		contain(observer, ctx, e)
+		contain(ctx, observer, e)
 	}
 }
 
 // contain keeps a panicking observer from failing what it only observes.
-func contain(observer Observer, ctx context.Context, e Event) {
+func contain(ctx context.Context, observer Observer, e Event) {
 	defer func() { _ = recover() }()
 	observer(ctx, e)
 }

@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/regtoken/regtoken"
 	"github.com/stretchr/testify/require"
+
+	"github.com/regtoken/regtoken"
 )
 
 func TestEventsOfChanges(t *testing.T) {

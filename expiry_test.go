@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
 	"github.com/regtoken/regtoken"
 	"github.com/regtoken/regtoken/memstore"
 	"github.com/regtoken/regtoken/store"
-	"github.com/stretchr/testify/require"
 )
 
 // At its expiry a token is gone for every call, swept or not.

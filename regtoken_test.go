@@ -6,10 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/regtoken/regtoken"
 	"github.com/regtoken/regtoken/memstore"
 	"github.com/regtoken/regtoken/store"
-	"github.com/stretchr/testify/require"
 )
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

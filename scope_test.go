@@ -7,8 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/regtoken/regtoken"
 	"github.com/stretchr/testify/require"
+
+	"github.com/regtoken/regtoken"
 )
 
 func TestParseScope(t *testing.T) {

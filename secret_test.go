@@ -11,9 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/regtoken/regtoken"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/regtoken/regtoken"
 )
 
 // Made once, by the rule of the format and nothing of this library.
@@ -132,7 +133,7 @@ func TestPasswordStaysSecret(t *testing.T) {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%20.3v", "%t"} {
 			fmt.Fprintf(&shown, verb+"\n", value)
 		}
-		assert.Equal(printer{&shown}, value, "another") // what a user's failing test prints
+		assert.Equal(printer{&shown}, "another", value) // what a user's failing test prints
 		logger.Info("shown", "value", value)
 		texter.Info("shown", "value", value)
 		if encoded, err := json.Marshal(value); err == nil {

@@ -8,9 +8,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
 	"github.com/regtoken/regtoken"
 	"github.com/regtoken/regtoken/memstore"
-	"github.com/stretchr/testify/require"
 )
 
 func TestCreateToken(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hashicorp/go-multierror"
+
 	"github.com/regtoken/regtoken/internal/pattern"
 	"github.com/regtoken/regtoken/store"
 )

@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
 	"github.com/regtoken/regtoken"
 	"github.com/regtoken/regtoken/memstore"
 	"github.com/regtoken/regtoken/store"
-	"github.com/stretchr/testify/require"
 )
 
 // hookedRig is a rig whose store has hooks.
@@ -219,7 +220,7 @@ func TestStoreUnavailable(t *testing.T) {
 	require.Equal(t, token, stored, "nothing changed")
 	require.Equal(t, []string{"waiting"}, names(t, r.Manager, regtoken.Filter{}))
 
-	require.NoError(t, h.Store.Close())
+	require.NoError(t, h.Close())
 	_, err = r.Authenticate(ctx, c.Login())
 	require.ErrorIs(t, err, regtoken.ErrUnavailable)
 	require.ErrorIs(t, err, store.ErrClosed)

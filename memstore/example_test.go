@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 
 	"github.com/google/uuid"
 
@@ -19,31 +18,31 @@ func Example() {
 	defer s.Close()
 	start, err := s.Head(ctx)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 
 	r := store.Record{ID: uuid.New(), Registry: "eu", Name: "ci-runner", Data: []byte("v1")}
 	r.Rev, err = s.Put(ctx, r)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	stale := r
 	r.Data = []byte("v2")
 	if _, err = s.Put(ctx, r); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	_, err = s.Put(ctx, stale)
 	fmt.Println("stale write refused:", errors.Is(err, store.ErrConflict))
 
 	got, err := s.GetByName(ctx, "eu", "ci-runner")
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Printf("%s at revision %d\n", got.Data, got.Rev)
 
 	batch, err := s.Changes(ctx, start, 10)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Printf("%d changes, caught up: %t\n", len(batch.Changes), batch.CaughtUp)
 

@@ -1,6 +1,9 @@
 package memstore
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // TrimFeed forgets all changes, as if as many as the feed holds had followed.
 func TrimFeed(s *Store) {
@@ -14,7 +17,7 @@ func TrimFeed(s *Store) {
 func Backup(s *Store) (restore func() *Store) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	byID, log, rev, trimmed := maps.Clone(s.byID), append(s.feed.log[:0:0], s.feed.log...), s.feed.rev, s.feed.trimmed
+	byID, log, rev, trimmed := maps.Clone(s.byID), slices.Clone(s.feed.log), s.feed.rev, s.feed.trimmed
 	return func() *Store {
 		restored := New()
 		for _, r := range byID {

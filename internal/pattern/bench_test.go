@@ -4,8 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/regtoken/regtoken/internal/pattern"
 	"github.com/stretchr/testify/require"
+
+	"github.com/regtoken/regtoken/internal/pattern"
 )
 
 // BenchmarkMatch puts the worst patterns that are admitted beside plain ones.

@@ -5,8 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/regtoken/regtoken/internal/pattern"
 	"github.com/stretchr/testify/require"
+
+	"github.com/regtoken/regtoken/internal/pattern"
 )
 
 // matches is the reference: "*" stands for any run of bytes, all else for

@@ -235,7 +235,7 @@ func follow(ctx context.Context, s store.Store, after store.Cursor, acknowledged
 		before, finished := acknowledged.all()
 		batch, err := s.Changes(ctx, after, 3)
 		if err != nil {
-			return nil, fmt.Errorf("Changes while others write: %w", err)
+			return nil, fmt.Errorf("reading changes while others write: %w", err)
 		}
 		read = append(read, batch.Changes...)
 		after = batch.Next
