@@ -69,6 +69,16 @@ type ValidationError struct {
 	faults *multierror.Error
 }
 
+// NewValidationError returns a [*ValidationError] of these faults, or nil if
+// there are none: for code around a Manager that validates inputs of its own.
+func NewValidationError(faults ...FieldError) error {
+	var v validation
+	for _, f := range faults {
+		v.fault(f.Field, f.Rule)
+	}
+	return v.err()
+}
+
 // Error implements error: all faults on one line.
 func (e *ValidationError) Error() string {
 	rules := make([]string, 0, e.faults.Len())

@@ -229,6 +229,13 @@ func TestValidationReportsEverything(t *testing.T) {
 	require.Empty(t, names(t, r.Manager, regtoken.Filter{}))
 }
 
+func TestNewValidationError(t *testing.T) {
+	require.NoError(t, regtoken.NewValidationError())
+	err := regtoken.NewValidationError(regtoken.FieldError{Field: "quota", Rule: "must be positive"}, regtoken.FieldError{Field: "team", Rule: "must exist"})
+	require.Equal(t, []string{"quota", "team"}, fields(t, err))
+	require.EqualError(t, err, "regtoken: invalid: quota must be positive; team must exist")
+}
+
 func TestTokenNames(t *testing.T) {
 	r := newRig(t)
 	for _, name := range []string{"abc", "a-b", "a--9", "aBC", "a12", strings.Repeat("a", 63), "zZ0"} {

@@ -46,9 +46,7 @@ func (v *validation) err() error {
 
 // invalid is the error of a single fault.
 func invalid(field, rule string) error {
-	var v validation
-	v.fault(field, rule)
-	return v.err()
+	return NewValidationError(FieldError{Field: field, Rule: rule})
 }
 
 // name checks a token name, and a registry name that is not "".
