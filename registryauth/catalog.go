@@ -153,12 +153,13 @@ func (l *listing) pageInItsOrder(n int, last string) (names []string, more bool,
 }
 
 // walk visits each name once, from the page that query asks for, until visit
-// has enough. It follows the registry's links. A page without one may still
-// not be the last (not every registry links), so if takesLast it asks what
-// comes behind it, until nothing new does.
+// has enough. It follows the registry's links. Where there are none at all, a
+// page may still not be the last (not every registry links), so if takesLast
+// it asks what comes behind it, until nothing new does.
 func (l *listing) walk(query string, takesLast bool, visit func(name string) bool) error {
 	asked := make(map[string]bool)
 	seen := make(map[string]bool)
+	links := false
 	for barren := 0; barren <= maxBarrenPages && !asked[query]; {
 		asked[query] = true
 		page, err := l.ask(query)
@@ -181,8 +182,8 @@ func (l *listing) walk(query string, takesLast bool, visit func(name string) boo
 		}
 		switch {
 		case page.next != "":
-			query = page.next
-		case takesLast && barren == 0:
+			query, links = page.next, true
+		case takesLast && !links && barren == 0:
 			query = behind(page.names[len(page.names)-1])
 		default:
 			return nil
