@@ -23,7 +23,10 @@ type artifact struct {
 	layer      string // the digest of its one layer
 }
 
-const manifestType = string(types.OCIManifestSchema1)
+const (
+	manifestType = string(types.OCIManifestSchema1)
+	indexType    = string(types.OCIImageIndex)
+)
 
 // newImage returns an image of one small layer that is like no other.
 func newImage(t *testing.T) v1.Image {

@@ -39,7 +39,9 @@ func (s *site) send(t *testing.T, c regtoken.Credential, r request) answer {
 	}
 	request, err := http.NewRequestWithContext(t.Context(), r.method, target, bytes.NewReader(r.body))
 	require.NoError(t, err)
-	request.Header.Set("Accept", manifestType) // distribution wants to be asked for it
+	for _, accepted := range []string{manifestType, indexType} { // distribution wants to be asked for them
+		request.Header.Add("Accept", accepted)
+	}
 	if r.kind != "" {
 		request.Header.Set("Content-Type", r.kind)
 	}

@@ -67,6 +67,8 @@ func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
 			return err
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	} else if err := os.MkdirAll(folder, 0o700); err != nil {
+		return fmt.Errorf("cannot keep content in -data %s: %w", folder, err)
 	}
 
 	out := log.New(stdout, "", log.Ltime)

@@ -15,7 +15,7 @@ A registry guarded by regtoken listens on %[1]s; its content is in
 %[2]s
 Tokens are kept in memory in this version: they end with this process.
 
-Log in:
+Log in (docker 29 needs its engine for that: without one it wants TLS):
   %[3]s
 
 Then try, with an image of your own or one pulled before:
