@@ -73,6 +73,12 @@ type GuardOptions struct {
 // with percent-escapes, and whatever a registry might take for another
 // repository than the guard does.
 //
+// The catalogue is read from the registry behind, which may page as it likes,
+// and cut down to what the token's registry scopes match. An answer holds at
+// most 10,000 names, also if n asks for more or is not given; a Link leads on,
+// and names no repository that is not shown. They come in the registry's order
+// if it can go on behind a name, else in that of bytes.
+//
 // Its own answers have the specification's form of an error: 401 with a
 // challenge for a login that is missing or wrong, 403 for rights that are, 429
 // for an address with too many failed logins, and 503 when the store cannot
