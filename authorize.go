@@ -169,11 +169,8 @@ func (g *Grant) Secret() Secret { return g.secret }
 // [ErrUnauthenticated] once the token has expired. When it allows, it
 // allocates nothing as long as the Manager has no observers.
 func (g *Grant) Authorize(path string, a Action) error {
-	observed := len(g.manager.options.Observers) > 0
-	reason, scopes := g.decide(path, a, observed)
-	if observed {
-		g.observe(path, a, reason, scopes)
-	}
+	reason, scopes := g.decide(path, a, g.manager.isObserved())
+	g.observe(path, a, reason, scopes)
 	switch reason {
 	case "":
 		return nil
@@ -185,10 +182,19 @@ func (g *Grant) Authorize(path string, a Action) error {
 }
 
 // CanList reports whether the token may ask for the registry's listing at all:
-// whether it has any scope of [RegistryType]. Which repositories the listing
-// shows it, Authorize with [List] tells.
+// whether it has any scope of [RegistryType]. Observers are told, as of an
+// Authorize of [List] without a path. Which repositories the listing shows,
+// Authorize or Explain with [List] tell.
 func (g *Grant) CanList() bool {
-	return !g.hasEnded() && slices.ContainsFunc(g.rights, func(r right) bool { return r.actions.Has(List) })
+	reason := Reason("")
+	switch {
+	case g.hasEnded():
+		reason = ReasonExpired
+	case !slices.ContainsFunc(g.rights, func(r right) bool { return r.actions.Has(List) }):
+		reason = ReasonNoScope
+	}
+	g.observe("", List, reason, nil)
+	return reason == ""
 }
 
 // A Decision says what [Grant.Authorize] answers, and why.
@@ -280,6 +286,9 @@ func (g *Grant) hasEnded() bool {
 }
 
 func (g *Grant) observe(path string, a Action, reason Reason, scopes []Scope) {
+	if !g.manager.isObserved() {
+		return
+	}
 	event := Event{
 		Operation: OpAuthorize,
 		Outcome:   Succeeded,

@@ -126,14 +126,24 @@ func TestAuthorizeInvalidPath(t *testing.T) {
 
 func TestCanList(t *testing.T) {
 	r := newRig(t)
-	require.False(t, r.grant(t).CanList())
+	g := r.grant(t)
+	r.log.Take()
+	require.False(t, g.CanList())
+	events := r.log.Take()
+	require.Len(t, events, 1)
+	require.Equal(t, regtoken.Denied, events[0].Outcome)
+	require.Equal(t, regtoken.ReasonNoScope, events[0].Reason)
+	require.Equal(t, list, events[0].Action)
+	require.Empty(t, events[0].Path)
 	require.False(t, r.grant(t, "repository:*:pull,push,admin").CanList())
 	require.True(t, r.grant(t, "repository:a:pull", "registry:none/*:list").CanList())
 
 	_, c := r.create(t, regtoken.TokenSpec{Name: "expires", Expiry: start.Add(time.Hour), Scopes: []regtoken.Scope{scope("registry:*:list")}})
 	g, err := r.Authenticate(t.Context(), c.Login())
 	require.NoError(t, err)
+	r.log.Take()
 	require.True(t, g.CanList())
+	require.Equal(t, regtoken.Succeeded, r.log.Take()[0].Outcome)
 	r.clock.Advance(time.Hour)
 	require.False(t, g.CanList())
 }

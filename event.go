@@ -75,7 +75,7 @@ type Event struct {
 	TokenName string
 	Owner     string
 
-	Path   string // OpAuthorize; what is no repository name is cut to 255 bytes
+	Path   string // OpAuthorize; what is no repository name is cut to 255 bytes; "" for the listing as a whole
 	Action Action // OpAuthorize
 
 	// Scopes are those added or removed, those that allowed a request, or
@@ -192,9 +192,11 @@ func ActorFrom(ctx context.Context) string {
 	return actor
 }
 
+func (s *shared) isObserved() bool { return len(s.options.Observers) > 0 }
+
 // observe completes the event and tells every observer.
 func (m *Manager) observe(ctx context.Context, e Event) {
-	if len(m.options.Observers) == 0 {
+	if !m.isObserved() {
 		return
 	}
 	e.Time = m.now()

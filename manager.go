@@ -87,8 +87,9 @@ func NewManager(s store.Store, opts *Options) (*Manager, error) {
 
 // Registry returns the same Manager looking at the registry of this name: ""
 // for the default one, else a name by the rules of token names. It is cheap
-// and asks the store nothing; a registry needs no creating. With any other name, every
-// call on the view returns [ErrInvalid] (field "registry").
+// and asks the store nothing; a registry needs no creating. With any other name,
+// every call on the view that concerns a token returns [ErrInvalid] (field
+// "registry").
 //
 // A view sees no other registry's tokens, not even by ID. [Manager.Run] and
 // [Manager.Sweep] serve the whole store from any view.

@@ -149,7 +149,8 @@ func (m *Manager) insert(ctx context.Context, r store.Record) error {
 		}
 		err = m.expire(ctx, holder)
 		if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, store.ErrConflict) {
-			return err
+			// Whatever became of the old record, the new one was not written.
+			return unavailable(errors.New("removing the expired token of that name: " + err.Error()))
 		}
 	}
 	return ErrConflict

@@ -165,6 +165,22 @@ func TestLostAcknowledgementOfDelete(t *testing.T) {
 	require.NoError(t, r.DeleteToken(t.Context(), token.ID), "it is gone")
 }
 
+// A name is held by an expired token whose removal is not acknowledged: the new
+// token surely was not made.
+func TestCreateWhenTheExpiredHolderCannotBeRemoved(t *testing.T) {
+	r, h := hookedRig(t)
+	r.create(t, regtoken.TokenSpec{Name: "reused", Expiry: start.Add(time.Hour)})
+	r.clock.Advance(time.Hour)
+	h.remove = func(context.Context, uuid.UUID, store.Rev, func() (store.Rev, error)) (store.Rev, error) {
+		return 0, fmt.Errorf("%w: %w", store.ErrUnknown, errNetwork)
+	}
+	_, _, err := r.CreateToken(t.Context(), regtoken.TokenSpec{Name: "reused"})
+	require.ErrorIs(t, err, regtoken.ErrUnavailable)
+	require.NotErrorIs(t, err, regtoken.ErrOutcomeUnknown)
+	h.remove = nil
+	r.create(t, regtoken.TokenSpec{Name: "reused"})
+}
+
 func TestStoreUnavailable(t *testing.T) {
 	r, h := hookedRig(t)
 	token, c := r.create(t, regtoken.TokenSpec{Name: "waiting"})

@@ -172,7 +172,7 @@ func TestURLsOfAnotherForm(t *testing.T) {
 		{Path: "/v2/a/manifests/x\n"},
 		{Scheme: "http", Opaque: "registry/v2/"},
 	} {
-		_, refused := demandOf(&http.Request{Method: "GET", URL: u})
+		_, refused := demandOf(&http.Request{Method: http.MethodGet, URL: u})
 		require.Same(t, unknownPath, refused, "%#v", u)
 	}
 }
@@ -390,15 +390,15 @@ func FuzzLocate(f *testing.F) {
 		e, repository := locate(path)
 		wantEndpoint, wantRepository := locateBySpecification(path)
 		require.Equal(t, wantRepository, repository, "%q", path)
-		require.True(t, wantEndpoint == e, "%q", path)
+		require.Same(t, wantEndpoint, e, "%q", path)
 		if e == nil {
 			return
 		}
 		goEndpoint, goRepository := locateLikeGo(path)
-		require.True(t, goEndpoint == e, "%q", path)
+		require.Same(t, goEndpoint, e, "%q", path)
 		require.Equal(t, goRepository, repository, "%q", path)
 		if e, r := locateLikeDistribution(path); e != nil {
-			require.True(t, wantEndpoint == e, "%q", path)
+			require.Same(t, wantEndpoint, e, "%q", path)
 			require.Equal(t, r, repository, "%q", path)
 		}
 	})

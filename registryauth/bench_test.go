@@ -5,10 +5,11 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/regtoken/regtoken"
 	"github.com/regtoken/regtoken/memstore"
 	"github.com/regtoken/regtoken/registryauth"
-	"github.com/stretchr/testify/require"
 )
 
 // What the guard adds to a request, in front of a registry that does nothing.

@@ -16,8 +16,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/regtoken/regtoken"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/regtoken/regtoken"
 )
 
 // A catalogStub answers GET /v2/_catalog in one of the manners that registries
@@ -309,13 +311,13 @@ func TestCatalogSubRequests(t *testing.T) {
 	login := w.login("lister", "registry:*:list")
 	w.answer = func(rw http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
-		require.NoError(t, err)
-		require.Empty(t, body)
-		require.Equal(t, "lister's address", regtoken.ActorFrom(r.Context()))
+		assert.NoError(t, err)
+		assert.Empty(t, body)
+		assert.Equal(t, "lister's address", regtoken.ActorFrom(r.Context()))
 		rw.WriteHeader(http.StatusEarlyHints)
 		catalogStub{names: []string{"a", "b"}, order: byBytes, pageSize: 1, links: true}.ServeHTTP(rw, r)
 	}
-	r := httptest.NewRequest("GET", "http://other.example/v2/_catalog?n=5", strings.NewReader("body"))
+	r := httptest.NewRequest(http.MethodGet, "http://other.example/v2/_catalog?n=5", strings.NewReader("body"))
 	r = r.WithContext(regtoken.WithActor(r.Context(), "lister's address"))
 	r.SetBasicAuth(login.Name, login.Password.Reveal())
 	for _, name := range []string{"Accept-Encoding", "If-None-Match", "Range", "Proxy-Authorization", "X-Http-Method-Override", "Cookie"} {
@@ -339,8 +341,10 @@ func TestCatalogTellsNoObserverOfNames(t *testing.T) {
 	w.answer = catalogStub{names: []string{"a", "team/b"}, order: byBytes}.ServeHTTP
 	w.events = nil
 	w.catalog("/v2/_catalog", login)
-	require.Len(t, w.events, 1)
+	require.Len(t, w.events, 2)
 	require.Equal(t, regtoken.OpAuthenticate, w.events[0].Operation)
+	require.Equal(t, regtoken.List, w.events[1].Action)
+	require.Empty(t, w.events[1].Path, "of the listing as a whole")
 }
 
 func TestCatalogOfARegistryThatFails(t *testing.T) {

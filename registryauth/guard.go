@@ -98,7 +98,7 @@ var _ http.Handler = (*Guard)(nil)
 
 // NewGuard returns a Guard of registry for the tokens of m. With nil options
 // all defaults hold; the options are copied. Errors: [regtoken.ErrInvalid],
-// with a [regtoken.FieldError] for each argument that breaks a rule.
+// with all faults.
 func NewGuard(registry http.Handler, m *regtoken.Manager, opts *GuardOptions) (*Guard, error) {
 	var o GuardOptions
 	if opts != nil {
@@ -136,7 +136,7 @@ func NewGuard(registry http.Handler, m *regtoken.Manager, opts *GuardOptions) (*
 }
 
 func validate(registry http.Handler, m *regtoken.Manager, o GuardOptions) error {
-	var faults []error
+	var faults []regtoken.FieldError
 	fault := func(field, rule string) {
 		faults = append(faults, regtoken.FieldError{Field: field, Rule: rule})
 	}
@@ -147,23 +147,20 @@ func validate(registry http.Handler, m *regtoken.Manager, o GuardOptions) error 
 		fault("manager", "must not be nil")
 	}
 	if strings.ContainsFunc(o.Realm, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
-		fault("realm", `must be printable ASCII without " and \`)
+		fault("GuardOptions.Realm", `must be printable ASCII without " and \`)
 	}
 	for i, prefix := range o.TrustedProxies {
 		if !prefix.IsValid() || prefix.Addr().Is4In6() {
-			fault(fmt.Sprintf("trustedProxies[%d]", i), "must be a valid prefix of IPv4 or IPv6, not of IPv4 mapped into IPv6")
+			fault(fmt.Sprintf("GuardOptions.TrustedProxies[%d]", i), "must be a valid prefix of IPv4 or IPv6, not of IPv4 mapped into IPv6")
 		}
 	}
 	if o.FailedLogins < 0 {
-		fault("failedLogins", "must not be negative")
+		fault("GuardOptions.FailedLogins", "must not be negative")
 	}
 	if o.FailedLoginInterval < 0 {
-		fault("failedLoginInterval", "must not be negative")
+		fault("GuardOptions.FailedLoginInterval", "must not be negative")
 	}
-	if faults == nil {
-		return nil
-	}
-	return fmt.Errorf("%w: %w", regtoken.ErrInvalid, errors.Join(faults...))
+	return regtoken.NewValidationError(faults...)
 }
 
 // ServeHTTP answers the request or passes it on, as [Guard] says. What goes on

@@ -234,7 +234,7 @@ func TestEveryDecisionIsObserved(t *testing.T) {
 	w := newWorld(t, nil)
 	login := w.login("robot", "repository:app:pull,push", "repository:base:pull")
 	w.events = nil
-	r := httptest.NewRequest("POST", "/v2/app/blobs/uploads/?mount=x&from=base&from=other&from=base", nil)
+	r := httptest.NewRequest(http.MethodPost, "/v2/app/blobs/uploads/?mount=x&from=base&from=other&from=base", nil)
 	r.SetBasicAuth(login.Name, login.Password.Reveal())
 	r.RemoteAddr = "192.0.2.7:4321"
 	requireRefusal(t, w.serve(r), http.StatusForbidden, "DENIED")
@@ -259,7 +259,7 @@ func TestEveryDecisionIsObserved(t *testing.T) {
 
 func TestActorOfTheContextStays(t *testing.T) {
 	w := newWorld(t, nil)
-	r := httptest.NewRequest("GET", "/v2/", nil)
+	r := httptest.NewRequest(http.MethodGet, "/v2/", nil)
 	r = r.WithContext(regtoken.WithActor(r.Context(), "front door"))
 	r.SetBasicAuth("nobody", "x")
 	w.serve(r)
@@ -278,7 +278,7 @@ func TestShapeNeedsNoCredentials(t *testing.T) {
 	requireRefusal(t, answer, http.StatusMethodNotAllowed, "UNSUPPORTED")
 	requireRefusal(t, w.do("CONNECT", "/v2/"), http.StatusMethodNotAllowed, "UNSUPPORTED")
 	requireRefusal(t, w.do("GET", "/v2/?a;b"), http.StatusBadRequest, "UNSUPPORTED")
-	r := httptest.NewRequest("POST", "/v2/a/blobs/uploads/?mount=x", strings.NewReader("from=secret"))
+	r := httptest.NewRequest(http.MethodPost, "/v2/a/blobs/uploads/?mount=x", strings.NewReader("from=secret"))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	requireRefusal(t, w.serve(r), http.StatusUnsupportedMediaType, "UNSUPPORTED")
 	require.Zero(t, w.store.asked)
@@ -297,13 +297,13 @@ func TestUnreadableCredentials(t *testing.T) {
 		{"Bearer " + good.Password.Reveal()}, {"Digest " + valid[6:]}, {valid[6:]}, {" " + valid},
 		{valid, valid}, {valid, "Bearer x"}, {"Bearer x", valid}, {"", valid}, {valid + ", " + valid},
 	} {
-		r := httptest.NewRequest("GET", "/v2/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/v2/", nil)
 		r.Header["Authorization"] = values
 		requireRefusal(t, w.serve(r), http.StatusUnauthorized, "UNAUTHORIZED")
 	}
 	require.Empty(t, w.passed)
 
-	r := httptest.NewRequest("GET", "/v2/", nil)
+	r := httptest.NewRequest(http.MethodGet, "/v2/", nil)
 	r.Header["Authorization"] = []string{"bAsIc " + valid[6:]}
 	require.Equal(t, http.StatusOK, w.serve(r).Code, "the scheme's name has no case")
 }
@@ -399,7 +399,7 @@ func TestWhatTravelsOn(t *testing.T) {
 	w := newWorld(t, nil)
 	login := w.login("robot", "repository:app:pull,push")
 	body := io.NopCloser(strings.NewReader("layer"))
-	r := httptest.NewRequest("PATCH", "http://other.example/v2/app/blobs/uploads/1?_state=a%2Bb", body)
+	r := httptest.NewRequest(http.MethodPatch, "http://other.example/v2/app/blobs/uploads/1?_state=a%2Bb", body)
 	r.SetBasicAuth(login.Name, login.Password.Reveal())
 	for _, name := range []string{
 		"Proxy-Authorization", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override",
@@ -435,7 +435,7 @@ func TestResponseWriterIsPassedThrough(t *testing.T) {
 	login := w.login("robot")
 	answer := httptest.NewRecorder()
 	w.answer = func(rw http.ResponseWriter, _ *http.Request) { require.Same(t, answer, rw) }
-	r := httptest.NewRequest("GET", "/v2/", nil)
+	r := httptest.NewRequest(http.MethodGet, "/v2/", nil)
 	r.SetBasicAuth(login.Name, login.Password.Reveal())
 	w.guard.ServeHTTP(answer, r)
 	require.Len(t, w.passed, 1)
@@ -455,9 +455,9 @@ func TestSecretsAreNotTold(t *testing.T) {
 	secret := login.Password.Reveal()
 	var answers bytes.Buffer
 	for _, r := range []*http.Request{
-		httptest.NewRequest("GET", "/v2/"+secret+"/tags/list", nil),
-		httptest.NewRequest("POST", "/v2/app/blobs/uploads/?from="+secret, nil),
-		httptest.NewRequest("GET", "/v2/_catalog", nil),
+		httptest.NewRequest(http.MethodGet, "/v2/"+secret+"/tags/list", nil),
+		httptest.NewRequest(http.MethodPost, "/v2/app/blobs/uploads/?from="+secret, nil),
+		httptest.NewRequest(http.MethodGet, "/v2/_catalog", nil),
 	} {
 		r.SetBasicAuth(login.Name, secret)
 		answer := w.serve(r)
@@ -489,16 +489,16 @@ func TestNewGuardRefuses(t *testing.T) {
 	}{
 		{nil, m, registryauth.GuardOptions{}, []string{"registry"}},
 		{registry, nil, registryauth.GuardOptions{}, []string{"manager"}},
-		{registry, m, registryauth.GuardOptions{Realm: `a"b`}, []string{"realm"}},
-		{registry, m, registryauth.GuardOptions{Realm: `a\b`}, []string{"realm"}},
-		{registry, m, registryauth.GuardOptions{Realm: "a\r\nb"}, []string{"realm"}},
-		{registry, m, registryauth.GuardOptions{Realm: "é"}, []string{"realm"}},
-		{registry, m, registryauth.GuardOptions{Realm: "\xff"}, []string{"realm"}},
-		{registry, m, registryauth.GuardOptions{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), {}}}, []string{"trustedProxies[1]"}},
-		{registry, m, registryauth.GuardOptions{TrustedProxies: []netip.Prefix{mapped}}, []string{"trustedProxies[0]"}},
-		{registry, m, registryauth.GuardOptions{FailedLogins: -1}, []string{"failedLogins"}},
-		{registry, m, registryauth.GuardOptions{FailedLoginInterval: -1}, []string{"failedLoginInterval"}},
-		{nil, nil, registryauth.GuardOptions{Realm: "\n", FailedLogins: -1}, []string{"registry", "manager", "realm", "failedLogins"}},
+		{registry, m, registryauth.GuardOptions{Realm: `a"b`}, []string{"GuardOptions.Realm"}},
+		{registry, m, registryauth.GuardOptions{Realm: `a\b`}, []string{"GuardOptions.Realm"}},
+		{registry, m, registryauth.GuardOptions{Realm: "a\r\nb"}, []string{"GuardOptions.Realm"}},
+		{registry, m, registryauth.GuardOptions{Realm: "é"}, []string{"GuardOptions.Realm"}},
+		{registry, m, registryauth.GuardOptions{Realm: "\xff"}, []string{"GuardOptions.Realm"}},
+		{registry, m, registryauth.GuardOptions{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), {}}}, []string{"GuardOptions.TrustedProxies[1]"}},
+		{registry, m, registryauth.GuardOptions{TrustedProxies: []netip.Prefix{mapped}}, []string{"GuardOptions.TrustedProxies[0]"}},
+		{registry, m, registryauth.GuardOptions{FailedLogins: -1}, []string{"GuardOptions.FailedLogins"}},
+		{registry, m, registryauth.GuardOptions{FailedLoginInterval: -1}, []string{"GuardOptions.FailedLoginInterval"}},
+		{nil, nil, registryauth.GuardOptions{Realm: "\n", FailedLogins: -1}, []string{"registry", "manager", "GuardOptions.Realm", "GuardOptions.FailedLogins"}},
 	} {
 		g, err := registryauth.NewGuard(c.registry, c.manager, &c.options)
 		require.Nil(t, g)

@@ -17,7 +17,7 @@ import (
 
 // from sends GET /v2/ from a peer with these X-Forwarded-For headers.
 func (w *world) from(peer string, login *regtoken.Login, forwarded ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest("GET", "/v2/", nil)
+	r := httptest.NewRequest(http.MethodGet, "/v2/", nil)
 	r.RemoteAddr = peer
 	if forwarded != nil {
 		r.Header["X-Forwarded-For"] = forwarded
