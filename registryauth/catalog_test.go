@@ -474,7 +474,7 @@ func TestCatalogLinks(t *testing.T) {
 			case r.URL.RawQuery == "page=2":
 				_, _ = io.WriteString(rw, `{"repositories":["b"]}`)
 			default:
-				require.Empty(t, r.URL.RawQuery)
+				assert.Empty(t, r.URL.RawQuery)
 				rw.Header().Set("Link", link)
 				_, _ = io.WriteString(rw, `{"repositories":["a"]}`)
 			}

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/regtoken/regtoken"
@@ -434,7 +435,7 @@ func TestResponseWriterIsPassedThrough(t *testing.T) {
 	w := newWorld(t, nil)
 	login := w.login("robot")
 	answer := httptest.NewRecorder()
-	w.answer = func(rw http.ResponseWriter, _ *http.Request) { require.Same(t, answer, rw) }
+	w.answer = func(rw http.ResponseWriter, _ *http.Request) { assert.Same(t, answer, rw) }
 	r := httptest.NewRequest(http.MethodGet, "/v2/", nil)
 	r.SetBasicAuth(login.Name, login.Password.Reveal())
 	w.guard.ServeHTTP(answer, r)
