@@ -158,34 +158,16 @@ func TestLoginsThatAreRefused(t *testing.T) {
 			return c
 		}},
 	}
-	for _, c := range clients {
-		for _, test := range tests {
-			t.Run(c.name+"/"+test.name, func(t *testing.T) {
-				eachRegistry(t, func(t *testing.T, s *site) {
-					a := s.publish(t, "team/app", "v1")
+	eachRegistry(t, func(t *testing.T, s *site) {
+		a := s.publish(t, "team/app", "v1")
+		for _, c := range clients {
+			for _, test := range tests {
+				t.Run(c.name+"/"+test.name, func(t *testing.T) {
 					c.requireRefusal(t, c.session(t, s, test.login(t, s), a)(), 401, "UNAUTHORIZED")
 				})
-			})
+			}
 		}
-	}
-}
-
-// TestStoreDownIsNoRefusal sends every request of the table while the store
-// cannot be asked: a 401 would make clients forget a good password.
-func TestStoreDownIsNoRefusal(t *testing.T) {
-	t.Parallel()
-	for _, row := range table {
-		t.Run(row.name, func(t *testing.T) {
-			eachRegistry(t, func(t *testing.T, s *site) {
-				r := row.request(t, s, s.publish(t, "team/app", "v1"))
-				credential := s.token(t, everything)
-				s.store.down.Store(true)
-				s.refused(t, credential, r, http.StatusServiceUnavailable, "UNAVAILABLE")
-				s.store.down.Store(false)
-				assert.Equal(t, row.status(s), s.send(t, credential, r).status)
-			})
-		})
-	}
+	})
 }
 
 // TestRightsEndMidPush takes the right to push from a token that is uploading.

@@ -31,12 +31,10 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal does not wait for anything
 
-	switch err := run(ctx, os.Args[1:], os.Stdout); {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
+	err := run(ctx, os.Args[1:], os.Stdout)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "registry:", err)
 		os.Exit(1)
 	}
@@ -59,7 +57,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }() // the server has closed it, if it ever served
 
 	folder := *data
 	if folder == "" {
@@ -78,13 +76,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	_, credential, err := manager.CreateToken(ctx, regtoken.TokenSpec{
-		Name: "first",
-		Scopes: []regtoken.Scope{
-			regtoken.RepositoryScope("*", regtoken.Pull|regtoken.Push|regtoken.Admin),
-			regtoken.RegistryScope("*"),
-		},
-	})
+	credential, err := firstToken(ctx, manager)
 	if err != nil {
 		return err
 	}
@@ -101,7 +93,9 @@ func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
 		return err
 	}
 
-	fmt.Fprintf(stdout, welcome, host, folder, login, credential.Name)
+	if _, err := fmt.Fprintf(stdout, welcome, host, folder, login, credential.Name); err != nil {
+		return err
+	}
 	return serve(ctx, listener, guard, manager)
 }
 
@@ -113,10 +107,22 @@ func listen(addr string) (net.Listener, error) {
 		return nil, fmt.Errorf("cannot listen on -addr %s (name another one if it is taken): %w", addr, err)
 	}
 	if tcp, ok := listener.Addr().(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
-		listener.Close()
+		_ = listener.Close()
 		return nil, fmt.Errorf("-addr %s is not on the loopback interface: this example has no TLS", addr)
 	}
 	return listener, nil
+}
+
+// firstToken makes a token that may do everything.
+func firstToken(ctx context.Context, manager *regtoken.Manager) (regtoken.Credential, error) {
+	_, credential, err := manager.CreateToken(ctx, regtoken.TokenSpec{
+		Name: "first",
+		Scopes: []regtoken.Scope{
+			regtoken.RepositoryScope("*", regtoken.Pull|regtoken.Push|regtoken.Admin),
+			regtoken.RegistryScope("*"),
+		},
+	})
+	return credential, err
 }
 
 // serve serves until ctx ends or something fails, and then lets the requests

@@ -1,3 +1,7 @@
+// The docker command that the tests of interop build. It has a module of its
+// own, outside the workspace, to keep its dependencies apart from ours. They
+// are those of docker's vendor.mod, but for swarmkit: the module proxy does not
+// serve v2.1.3, and nothing in the tests makes use of it.
 module github.com/regtoken/regtoken/interop/clients
 
 go 1.26.0
