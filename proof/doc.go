@@ -1,0 +1,30 @@
+// Package proof holds the proofs of regtoken that need more than the root's
+// own tests should: its Manager against a plain model of the specification,
+// many goroutines and processes on one store, stores that fail, and sweepers
+// that race. It has no code, only tests.
+//
+//   - TestModel plays random calls against two Managers on one store and
+//     compares every answer, event and listing with a model written from the
+//     specification alone, clock included. TestModelFindsMutants shows that it
+//     can fail.
+//   - TestFaults does so with a store that fails at random: what the Manager
+//     answers must be true of what the store holds. TestFaultsFindMutants shows
+//     that it can fail.
+//   - TestSweepers lets several Run loops race for tokens whose expiry moves.
+//   - The tests of concurrency hold the Manager to its promise that writers
+//     never lose each other's change.
+//
+// All of it runs in seconds:
+//
+//	go test -race ./...
+//
+// The full form, which is the same with more of it:
+//
+//	go test -run 'TestModel$' -rapid.checks=20000 -timeout=2h
+//	go test -run 'TestFaults$' -rapid.checks=20000 -timeout=2h
+//	go test -run 'TestSweepers$' -rapid.checks=2000 -timeout=2h
+//	go test -race -run TestConcurrent -count=100
+//
+// A failure prints the shortest sequence of calls that rapid found for it, and
+// the flag that plays it again.
+package proof

@@ -1,0 +1,606 @@
+package proof_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/regtoken/regtoken"
+	"github.com/regtoken/regtoken/memstore"
+	"github.com/regtoken/regtoken/store"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// TestFaults plays random calls on a store that fails at random. Whatever the
+// Manager answers must be true of what the store then holds, also once all
+// that was still on its way has arrived.
+func TestFaults(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { newRuin(t, nil).play(t) })
+}
+
+// TestFaultsFindMutants breaks what the store promises, so that the Manager
+// answers wrongly, which the checks must find.
+func TestFaultsFindMutants(t *testing.T) {
+	for name, lie := range map[string]func(error) error{
+		"sure where it is not": func(err error) error {
+			if errors.Is(err, store.ErrUnknown) {
+				return failed(store.ErrUnavailable)
+			}
+			return err
+		},
+		"success where it failed": func(err error) error {
+			if errors.Is(err, store.ErrUnavailable) {
+				return nil
+			}
+			return err
+		},
+		"not found where it is unavailable": func(err error) error {
+			if errors.Is(err, store.ErrUnavailable) {
+				return store.ErrNotFound
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			requireFound(t, func(t *rapid.T) { newRuin(t, lie).play(t) })
+		})
+	}
+}
+
+// A lyingStore changes the errors of the store it wraps.
+type lyingStore struct {
+	store.Store
+	lie func(error) error
+}
+
+func (s lyingStore) Put(ctx context.Context, r store.Record) (store.Rev, error) {
+	rev, err := s.Store.Put(ctx, r)
+	return max(1, rev), s.lie(err)
+}
+
+func (s lyingStore) GetByName(ctx context.Context, registry, name string) (store.Record, error) {
+	r, err := s.Store.GetByName(ctx, registry, name)
+	return r, s.lie(err)
+}
+
+// A ruin is a Manager on a store that fails.
+type ruin struct {
+	*regtoken.Manager
+	journal journal
+	clock   *clock
+	faulty  *faultyStore
+	raw     *memstore.Store
+	direct  *regtoken.Manager    // on the store without the faults
+	archive *regtoken.Manager    // the same, at a time when nothing had ended yet
+	known   map[uuid.UUID]string // passwords by secret ID
+	issued  []uuid.UUID          // its keys, in order
+	serial  int                  // of scopes, each of which is added once
+	faults  int                  // in the call that is played
+	unread  bool                 // a read failed after the last write
+}
+
+func newRuin(t *rapid.T, lie func(error) error) *ruin {
+	r := &ruin{raw: memstore.New(), clock: &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}, known: map[uuid.UUID]string{}}
+	r.faulty = &faultyStore{Store: r.raw}
+	var s store.Store = r.faulty
+	if lie != nil {
+		s = lyingStore{s, lie}
+	}
+	r.Manager = newManager(t, s, &regtoken.Options{Now: r.clock.Now, Observers: []regtoken.Observer{r.journal.Observe}})
+	r.direct = newManager(t, r.raw, &regtoken.Options{Now: r.clock.Now})
+	r.archive = newManager(t, r.raw, &regtoken.Options{Now: func() time.Time { return time.Unix(0, 0) }})
+	return r
+}
+
+func (r *ruin) play(t *rapid.T) {
+	r.faulty.next = func(choices []fault) fault {
+		if len(r.faulty.pending) > 0 && rapid.Bool().Draw(t, "arrives") {
+			r.faulty.arrive()
+		}
+		f := healthy
+		if rapid.IntRange(0, 2).Draw(t, "fails") > 0 {
+			f = rapid.SampledFrom(choices).Draw(t, "fault")
+		}
+		if f != healthy {
+			r.faults++
+		}
+		r.unread = slices.Contains(readFaults, f)
+		return f
+	}
+	t.Repeat(map[string]func(*rapid.T){
+		"create":          r.create,
+		"create2":         r.create,
+		"edit":            r.edit,
+		"rotate":          r.rotate,
+		"retire":          r.retire,
+		"delete":          r.delete,
+		"addScope":        r.addScope,
+		"addScope2":       r.addScope,
+		"removeScope":     r.removeScope,
+		"removeAllScopes": r.removeAllScopes,
+		"read":            r.read,
+		"authenticate":    r.authenticate,
+		"authenticate2":   r.authenticate,
+		"sweep":           r.sweep,
+		"moveClock": func(t *rapid.T) {
+			r.clock.Set(r.clock.Now().Add(pick(t, []time.Duration{time.Millisecond, time.Minute, 30 * time.Minute, time.Hour}, "step")))
+		},
+	})
+}
+
+// A state is all that the store holds, also what has ended.
+type state map[uuid.UUID]regtoken.Token
+
+func (r *ruin) state(t *rapid.T) state {
+	s := state{}
+	for token, err := range r.archive.Tokens(t.Context(), regtoken.Filter{}) {
+		require.NoError(t, err)
+		s[token.ID] = token
+	}
+	return s
+}
+
+// sorted goes by name, not by ID: a failure must be the same when it is played
+// again.
+func (s state) sorted() []regtoken.Token {
+	return slices.SortedFunc(maps.Values(s), func(a, b regtoken.Token) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// newScope returns a scope that no token has had yet.
+func (r *ruin) newScope(kind string) regtoken.Scope {
+	r.serial++
+	return regtoken.RepositoryScope(fmt.Sprintf("%s/%d", kind, r.serial), regtoken.Pull)
+}
+
+func (r *ruin) pickToken(t *rapid.T) regtoken.Token {
+	all := r.state(t).sorted()
+	if len(all) == 0 {
+		t.Skip("no token")
+	}
+	return choose(t, all, "token")
+}
+
+// run plays one call with a context that a fault may end.
+func (r *ruin) run(t *rapid.T, call func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	f := r.faulty
+	f.cancel, f.down, f.written, f.landed, f.puts, f.deletes = cancel, false, nil, false, 0, 0
+	r.faults, r.unread = 0, false
+	r.journal.Take()
+	err := call(ctx)
+	r.unread = r.unread || f.down
+	f.down = false
+	return err
+}
+
+// unsure are the faults after which nobody can know.
+var unsure = []fault{dropped, applied, late, cutShort, foreignAfter, foreignBefore, lostForGood}
+
+func count(written []fault, kinds ...fault) (n int) {
+	for _, f := range written {
+		if slices.Contains(kinds, f) {
+			n++
+		}
+	}
+	return n
+}
+
+// change plays a change of one token, and checks that it happened entirely or
+// not at all, as the answer says. whole makes of the token as it was what it
+// is to be; nil: deleted.
+func (r *ruin) change(t *rapid.T, id uuid.UUID, op regtoken.Operation, whole func(*regtoken.Token) *regtoken.Token, call func(context.Context) error) error {
+	before := r.state(t)
+	r.faulty.rival = func() { r.rival(t, before, id) }
+	err := r.run(t, call)
+
+	now := r.clock.Now()
+	base, exists := before[id]
+	exists = exists && !ended(base.ExpiresAt, now)
+	present := func() state { // only the store can tell which secret an unknown outcome left
+		s := maps.Clone(before)
+		if !exists {
+			return s
+		}
+		edited := base
+		edited.Scopes = slices.Clone(base.Scopes)
+		edited.Secrets = slices.DeleteFunc(slices.Clone(base.Secrets), func(s regtoken.Secret) bool { return ended(s.ExpiresAt, now) })
+		delete(s, id)
+		if want := whole(&edited); want != nil {
+			s[id] = *want
+		}
+		return s
+	}
+	r.requireOutcome(t, err, before, present, exists)
+	unchanged := exists && r.same(before, present())
+	switch applied := r.faulty.puts + r.faulty.deletes; {
+	case err == nil && !unchanged:
+		require.Equal(t, 1, applied, "%v", r.faulty.written)
+	case err == nil || errors.Is(err, regtoken.ErrOutcomeUnknown):
+		require.LessOrEqual(t, applied, 1)
+	default:
+		require.Zero(t, applied)
+	}
+	r.requireToldOnce(t, op, id, err, unchanged)
+	return err
+}
+
+// rival is the write of another process while a change is under way. before is
+// what the change starts from, and is kept up.
+func (r *ruin) rival(t *rapid.T, before state, id uuid.UUID) {
+	switch {
+	case oneIn(t, 5, "rival deletes"):
+		if r.direct.DeleteToken(t.Context(), id) == nil {
+			delete(before, id)
+		}
+	default:
+		if _, err := r.direct.AddScopes(t.Context(), id, r.newScope("rival")); err == nil {
+			before[id] = r.state(t)[id]
+		}
+	}
+}
+
+// same ignores whether no scopes are an empty slice, and how many secrets that
+// have ended are still kept.
+func (r *ruin) same(a, b state) bool {
+	plain := func(s state) (all []string) {
+		for _, token := range s.sorted() {
+			token.Secrets = slices.DeleteFunc(slices.Clone(token.Secrets), func(s regtoken.Secret) bool { return ended(s.ExpiresAt, r.clock.Now()) })
+			all = append(all, fmt.Sprintf("%+v", token))
+		}
+		return all
+	}
+	return slices.Equal(plain(a), plain(b))
+}
+
+// requireOutcome checks an answer against the store, now and when all that was
+// on its way has arrived.
+func (r *ruin) requireOutcome(t *rapid.T, err error, absent state, present func() state, possible bool) {
+	var mayBeAbsent, mayBePresent bool
+	switch {
+	case err == nil:
+		mayBePresent = true
+	case errors.Is(err, regtoken.ErrOutcomeUnknown):
+		require.NotErrorIs(t, err, regtoken.ErrUnavailable)
+		require.NotZero(t, count(r.faulty.written, unsure...), "unknown without a reason: %v", err)
+		mayBeAbsent, mayBePresent = true, true
+	case errors.Is(err, regtoken.ErrUnavailable):
+		require.NotZero(t, r.faults, "unavailable without a reason: %v", err)
+		mayBeAbsent = true
+	default:
+		require.True(t, errors.Is(err, regtoken.ErrNotFound) || errors.Is(err, regtoken.ErrNameTaken), "%v", err)
+		require.False(t, possible, "%v", err)
+		mayBeAbsent = true
+	}
+	for _, when := range []string{"at once", "later"} {
+		got := r.state(t)
+		fits := mayBeAbsent && r.same(absent, got) || mayBePresent && r.same(present(), got)
+		require.True(t, fits, "%s: answer %v after %v\nabsent: %+v\nwhole: %+v\nstore: %+v", when, err, r.faulty.written, absent, present(), got)
+		r.faulty.arrive()
+	}
+	// Its own write, once found, is as if nothing had happened.
+	if r.faulty.landed && !r.unread {
+		require.NoError(t, err)
+	}
+}
+
+// requireToldOnce checks that the observers heard of the call once, and what
+// its caller heard.
+func (r *ruin) requireToldOnce(t *rapid.T, op regtoken.Operation, id uuid.UUID, err error, unchanged bool) {
+	events := slices.DeleteFunc(r.journal.Take(), func(e regtoken.Event) bool { return e.Operation == regtoken.OpExpire })
+	if err == nil && unchanged {
+		require.Empty(t, events)
+		return
+	}
+	require.Len(t, events, 1)
+	e := events[0]
+	require.Equal(t, op, e.Operation)
+	require.Equal(t, err == nil, e.Outcome == regtoken.Succeeded, "%+v", e)
+	require.Equal(t, err, e.Err)
+	if op != regtoken.OpCreate {
+		require.Equal(t, id, e.TokenID)
+	}
+}
+
+func (r *ruin) create(t *rapid.T) {
+	name := pick(t, []string{"abc", "abd", "abe", "abf"}, "name")
+	spec := regtoken.TokenSpec{Name: name, Owner: fmt.Sprint("owner ", r.serial), Scopes: []regtoken.Scope{r.newScope("own")}}
+	if rapid.Bool().Draw(t, "expires") {
+		spec.Expiry = r.clock.Now().Add(time.Hour)
+	}
+	before, now := r.state(t), r.clock.Now()
+	taken := slices.ContainsFunc(before.sorted(), func(t regtoken.Token) bool { return t.Name == name && !ended(t.ExpiresAt, now) })
+	r.faulty.rival = func() {
+		if made, _, err := r.direct.CreateToken(t.Context(), regtoken.TokenSpec{Name: name}); err == nil {
+			before[made.ID], taken = r.state(t)[made.ID], true
+		}
+	}
+	var made regtoken.Token
+	var credential regtoken.Credential
+	err := r.run(t, func(ctx context.Context) (err error) {
+		made, credential, err = r.CreateToken(ctx, spec)
+		return err
+	})
+	// What had expired may have been removed to make room, whatever the outcome.
+	after := r.state(t)
+	for id, old := range before {
+		if _, left := after[id]; !left && old.Name == name && ended(old.ExpiresAt, now) {
+			delete(before, id)
+		}
+	}
+	absent, present := before, maps.Clone(before)
+	for id, token := range after {
+		if _, old := before[id]; !old && token.Name == name && token.Owner == spec.Owner {
+			present[id] = token // of which the fields are checked below
+		}
+	}
+	r.faulty.arrive()
+	for id, token := range r.state(t) {
+		if _, old := before[id]; old || token.Name != name || token.Owner != spec.Owner {
+			continue
+		}
+		require.Equal(t, spec.Scopes, token.Scopes)
+		require.Equal(t, spec.Expiry, token.ExpiresAt)
+		require.Len(t, token.Secrets, 1)
+		present[id] = token
+	}
+	for id := range before { // the removal of what had expired may have come late
+		if _, left := r.state(t)[id]; !left {
+			delete(absent, id)
+			delete(present, id)
+		}
+	}
+	r.requireOutcome(t, err, absent, func() state { return present }, !taken)
+	require.LessOrEqual(t, r.faulty.puts, 1)
+	if errors.Is(err, regtoken.ErrUnavailable) || errors.Is(err, regtoken.ErrNameTaken) {
+		require.Zero(t, r.faulty.puts)
+	}
+	r.requireToldOnce(t, regtoken.OpCreate, uuid.Nil, err, false)
+	if err != nil {
+		require.Empty(t, credential.Password.Reveal())
+		return
+	}
+	require.Len(t, present, len(before)+1)
+	require.Equal(t, present[made.ID], made)
+	r.note(credential)
+	_, err = r.direct.Authenticate(t.Context(), credential.Login())
+	require.NoError(t, err)
+}
+
+func (r *ruin) note(c regtoken.Credential) {
+	r.known[c.SecretID] = c.Password.Reveal()
+	r.issued = append(r.issued, c.SecretID)
+}
+
+func (r *ruin) edit(t *rapid.T) {
+	token := r.pickToken(t)
+	status := pick(t, []regtoken.Status{"", regtoken.Enabled, regtoken.Disabled}, "status")
+	edit := regtoken.Edit{Status: status}
+	expiry := r.clock.Now().Add(time.Hour + time.Duration(r.serial)*time.Millisecond)
+	kind := rapid.IntRange(0, 2).Draw(t, "expiry")
+	switch kind {
+	case 1:
+		edit.Expiry = regtoken.SetExpiry(expiry)
+	case 2:
+		edit.Expiry = regtoken.ClearExpiry()
+	}
+	_ = r.change(t, token.ID, regtoken.OpEdit, func(whole *regtoken.Token) *regtoken.Token {
+		if status != "" {
+			whole.Status = status
+		}
+		switch kind {
+		case 1:
+			whole.ExpiresAt = expiry
+		case 2:
+			whole.ExpiresAt = time.Time{}
+		}
+		return whole
+	}, func(ctx context.Context) error {
+		_, err := r.EditToken(ctx, token.ID, edit)
+		return err
+	})
+}
+
+func (r *ruin) rotate(t *rapid.T) {
+	token := r.pickToken(t)
+	overlap := pick(t, []time.Duration{0, time.Minute, time.Hour}, "overlap")
+	var credential regtoken.Credential
+	err := r.change(t, token.ID, regtoken.OpRotate, func(whole *regtoken.Token) *regtoken.Token {
+		old := whole.Secrets[0]
+		whole.Secrets = nil
+		if now := r.state(t)[token.ID]; len(now.Secrets) > 0 && now.Secrets[0].ID != old.ID {
+			require.NotContains(t, r.known, now.Secrets[0].ID)
+			whole.Secrets = []regtoken.Secret{now.Secrets[0]}
+		}
+		if overlap > 0 {
+			old.ExpiresAt = r.clock.Now().Add(overlap)
+			whole.Secrets = append(whole.Secrets, old)
+		}
+		return whole
+	}, func(ctx context.Context) (err error) {
+		credential, err = r.RotateSecret(ctx, token.ID, overlap)
+		return err
+	})
+	if err != nil {
+		require.Empty(t, credential.Password.Reveal())
+		return
+	}
+	require.Equal(t, credential.SecretID, r.state(t)[token.ID].Secrets[0].ID, "the credential is the one that was written")
+	r.note(credential)
+}
+
+func (r *ruin) retire(t *rapid.T) {
+	token := r.pickToken(t)
+	_ = r.change(t, token.ID, regtoken.OpRetire, func(whole *regtoken.Token) *regtoken.Token {
+		whole.Secrets = whole.Secrets[:1]
+		return whole
+	}, func(ctx context.Context) error {
+		_, err := r.RetireOldSecret(ctx, token.ID)
+		return err
+	})
+}
+
+func (r *ruin) delete(t *rapid.T) {
+	token := r.pickToken(t)
+	_ = r.change(t, token.ID, regtoken.OpDelete, func(*regtoken.Token) *regtoken.Token { return nil },
+		func(ctx context.Context) error { return r.DeleteToken(ctx, token.ID) })
+}
+
+func (r *ruin) addScope(t *rapid.T) {
+	token, scope := r.pickToken(t), r.newScope("own")
+	_ = r.change(t, token.ID, regtoken.OpAddScopes, func(whole *regtoken.Token) *regtoken.Token {
+		whole.Scopes = append(whole.Scopes, scope)
+		return whole
+	}, func(ctx context.Context) error {
+		_, err := r.AddScopes(ctx, token.ID, scope)
+		return err
+	})
+}
+
+func (r *ruin) removeScope(t *rapid.T) {
+	token := r.pickToken(t)
+	if len(token.Scopes) == 0 {
+		t.Skip("no scope")
+	}
+	scope := choose(t, token.Scopes, "scope")
+	_ = r.change(t, token.ID, regtoken.OpRemoveScopes, func(whole *regtoken.Token) *regtoken.Token {
+		whole.Scopes = slices.DeleteFunc(whole.Scopes, func(s regtoken.Scope) bool { return s == scope })
+		return whole
+	}, func(ctx context.Context) error {
+		_, err := r.RemoveScope(ctx, token.ID, scope)
+		return err
+	})
+}
+
+func (r *ruin) removeAllScopes(t *rapid.T) {
+	token := r.pickToken(t)
+	_ = r.change(t, token.ID, regtoken.OpRemoveScopes, func(whole *regtoken.Token) *regtoken.Token {
+		whole.Scopes = nil
+		return whole
+	}, func(ctx context.Context) error {
+		_, err := r.RemoveAllScopes(ctx, token.ID)
+		return err
+	})
+}
+
+// read checks that a read answers the truth, or that it cannot tell.
+func (r *ruin) read(t *rapid.T) {
+	token := r.pickToken(t)
+	var got []regtoken.Token
+	one := func(read regtoken.Token, err error) error {
+		got = []regtoken.Token{read}
+		return err
+	}
+	want, wantErr := one(r.direct.Token(t.Context(), token.ID)), error(nil)
+	direct := got
+	call := func(ctx context.Context) error { return one(r.Token(ctx, token.ID)) }
+	switch rapid.IntRange(0, 2).Draw(t, "read") {
+	case 1:
+		call = func(ctx context.Context) error { return one(r.TokenByName(ctx, token.Name)) }
+	case 2:
+		direct, want = collect(t, r.direct.Tokens(t.Context(), regtoken.Filter{})), nil
+		call = func(ctx context.Context) error {
+			got = nil
+			for token, err := range r.Tokens(ctx, regtoken.Filter{}) {
+				if err != nil {
+					return err
+				}
+				got = append(got, token)
+			}
+			return nil
+		}
+	}
+	wantErr = want
+	err := r.run(t, call)
+	if r.faults != 0 {
+		require.ErrorIs(t, err, regtoken.ErrUnavailable)
+		return
+	}
+	require.Equal(t, wantErr, err)
+	if err == nil {
+		require.Equal(t, direct, got)
+	}
+}
+
+// authenticate checks that no failure of the store speaks against a
+// credential, nor for one.
+func (r *ruin) authenticate(t *rapid.T) {
+	all := r.state(t).sorted()
+	if len(r.known) == 0 || len(all) == 0 {
+		t.Skip("no credential")
+	}
+	token := choose(t, all, "token")
+	secretID := choose(t, r.issued, "secret")
+	if own := slices.DeleteFunc(slices.Clone(token.Secrets), func(s regtoken.Secret) bool { return r.known[s.ID] == "" }); len(own) > 0 && !oneIn(t, 4, "any secret") {
+		secretID = choose(t, own, "own secret").ID
+	}
+	now := r.clock.Now()
+	good := token.Status == regtoken.Enabled && !ended(token.ExpiresAt, now) && slices.ContainsFunc(token.Secrets, func(s regtoken.Secret) bool {
+		return s.ID == secretID && !ended(s.ExpiresAt, now)
+	})
+	byID := rapid.Bool().Draw(t, "by ID")
+	var g *regtoken.Grant
+	err := r.run(t, func(ctx context.Context) (err error) {
+		if byID {
+			g, err = r.GrantFor(ctx, token.ID, secretID)
+		} else {
+			g, err = r.Authenticate(ctx, regtoken.Login{Name: token.Name, Password: regtoken.NewPassword(r.known[secretID])})
+		}
+		return err
+	})
+	switch {
+	case r.faults != 0:
+		require.ErrorIs(t, err, regtoken.ErrUnavailable)
+		require.NotErrorIs(t, err, regtoken.ErrUnauthenticated)
+	case good:
+		require.NoError(t, err)
+		require.Equal(t, token.ID, g.Token().ID)
+		return
+	default:
+		require.ErrorIs(t, err, regtoken.ErrUnauthenticated)
+	}
+	require.Nil(t, g)
+}
+
+// sweep checks that only what is due goes, and that what is told is true.
+func (r *ruin) sweep(t *rapid.T) {
+	before, now := r.state(t), r.clock.Now()
+	r.faulty.rival = func() {}
+	var n int
+	err := r.run(t, func(ctx context.Context) (err error) {
+		n, err = r.Sweep(ctx)
+		return err
+	})
+	told := map[uuid.UUID]bool{}
+	for _, e := range r.journal.Take() {
+		require.Equal(t, regtoken.OpExpire, e.Operation)
+		require.False(t, told[e.TokenID])
+		told[e.TokenID] = true
+	}
+	require.Len(t, told, n)
+	after := r.state(t)
+	for id, token := range before {
+		_, left := after[id]
+		require.True(t, left || ended(token.ExpiresAt, now), "swept before its time")
+		require.False(t, left && told[id], "told of, and still there")
+		if err == nil && count(r.faulty.written, conflict) == 0 {
+			require.Equal(t, ended(token.ExpiresAt, now), !left)
+		}
+	}
+	require.Subset(t, slices.Collect(maps.Keys(before)), slices.Collect(maps.Keys(after)))
+	if count(r.faulty.written, unsure...) == 0 {
+		require.Equal(t, r.faulty.deletes, n)
+	}
+	require.LessOrEqual(t, r.faulty.deletes-n, 1, "one outcome may be unknown; then the sweep ends")
+	if err != nil {
+		require.True(t, errors.Is(err, regtoken.ErrUnavailable) || errors.Is(err, regtoken.ErrOutcomeUnknown), "%v", err)
+	}
+	r.faulty.arrive()
+}
