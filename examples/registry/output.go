@@ -35,8 +35,11 @@ Every decision, as it is made (Ctrl-C ends):
 func decisionPrinter(out *log.Logger) regtoken.Observer {
 	return func(_ context.Context, e regtoken.Event) {
 		line := fmt.Sprintf("%-9s %-12s token=%q", e.Outcome, e.Operation, e.TokenName)
-		if e.Operation == regtoken.OpAuthorize {
-			line += fmt.Sprintf(" %v on %s", e.Action, e.Path)
+		switch {
+		case e.Operation == regtoken.OpAuthorize && e.Path == "":
+			line += fmt.Sprintf(" %v on the registry", e.Action)
+		case e.Operation == regtoken.OpAuthorize:
+			line += fmt.Sprintf(" %v on %q", e.Action, e.Path) // quoted: a client may write what it likes
 		}
 		if len(e.Scopes) > 0 {
 			line += fmt.Sprintf(" scopes=%v", e.Scopes)

@@ -92,19 +92,20 @@ func TestFirstToken(t *testing.T) {
 
 	require.NoError(t, remote.Write(tag, image, options...))
 	p.out.find(t, `succeeded authenticate token="first"`)
-	p.out.find(t, `succeeded authorize +token="first" pull,push on team/app scopes=\[repository:\*:pull,push,admin\]`)
+	p.out.find(t, `succeeded authorize +token="first" pull,push on "team/app" scopes=\[repository:\*:pull,push,admin\]`)
 
 	pulled, err := remote.Image(tag, options...)
 	require.NoError(t, err)
 	require.NoError(t, validate.Image(pulled))
-	p.out.find(t, `succeeded authorize +token="first" pull on team/app`)
+	p.out.find(t, `succeeded authorize +token="first" pull on "team/app"`)
 
 	repositories, err := remote.Catalog(t.Context(), tag.Registry, options...)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"team/app"}, repositories)
+	p.out.find(t, `succeeded authorize +token="first" list on the registry`)
 
 	require.NoError(t, remote.Delete(tag, options...))
-	p.out.find(t, `succeeded authorize +token="first" admin on team/app`)
+	p.out.find(t, `succeeded authorize +token="first" admin on "team/app"`)
 
 	options[2] = remote.WithAuth(&authn.Basic{Username: user, Password: "wrong"})
 	_, err = remote.Get(tag, options...)
