@@ -357,6 +357,7 @@ func (r *ruin) create(t *rapid.T) {
 			delete(present, id)
 		}
 	}
+	r.faulty.landed = r.faulty.landed && r.faulty.puts > 0 // not if it was the removal
 	r.requireOutcome(t, err, absent, func() state { return present }, !taken)
 	require.LessOrEqual(t, r.faulty.puts, 1)
 	if errors.Is(err, regtoken.ErrUnavailable) || errors.Is(err, regtoken.ErrNameTaken) {

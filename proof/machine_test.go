@@ -159,7 +159,7 @@ func (w *world) check(t *rapid.T) {
 	require.Len(t, page.Records, len(w.model.tokens), "a record is removed by a sweep, or for its name, and not before")
 }
 
-func collect(t *rapid.T, tokens func(func(regtoken.Token, error) bool)) (all []regtoken.Token) {
+func collect(t require.TestingT, tokens func(func(regtoken.Token, error) bool)) (all []regtoken.Token) {
 	for token, err := range tokens {
 		require.NoError(t, err)
 		all = append(all, token)
