@@ -3,6 +3,7 @@ module github.com/regtoken/regtoken/registryauth
 go 1.25.0
 
 require (
+	github.com/go-jose/go-jose/v4 v4.1.9
 	github.com/hashicorp/golang-lru/v2 v2.0.7
 	github.com/regtoken/regtoken v0.0.0
 	github.com/stretchr/testify v1.12.1

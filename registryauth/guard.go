@@ -19,12 +19,30 @@ const (
 	defaultFailedLoginInterval = 3 * time.Second
 )
 
+// Where a guard with a [TokenServer] serves it.
+const (
+	TokenPath = "/token"
+	JWKSPath  = "/token/jwks"
+)
+
 // GuardOptions configure a [Guard]. The zero value holds the defaults.
 type GuardOptions struct {
 	// Realm is the realm of the HTTP Basic challenge (RFC 7617), which
 	// clients may show to people: printable ASCII without `"` and `\`. "" is
 	// "regtoken".
 	Realm string
+
+	// TokenServer lets the guard take Bearer tokens (JWTs) of this token
+	// server besides HTTP Basic, challenge clients to get one, and serve the
+	// token server on its own origin, at [TokenPath] and [JWKSPath]. Nil is
+	// Basic alone.
+	TokenServer *TokenServer
+
+	// TokenURL is the public URL of the token endpoint, the realm of the
+	// Bearer challenge: "https://registry.example.com/token". "" is TokenPath
+	// on the origin that the client asked: its Host header, and https if the
+	// connection is TLS or a trusted proxy says so by X-Forwarded-Proto.
+	TokenURL string
 
 	// TrustedProxies are the addresses of proxies in front of the guard whose
 	// X-Forwarded-For header is believed. It tells the address that failed
