@@ -67,7 +67,7 @@ func ParseAction(text string) (Action, error) {
 // that are no action.
 func (a Action) MarshalText() ([]byte, error) {
 	if a == 0 || a&^allActions != 0 {
-		return nil, fmt.Errorf("%w: %v is no action", ErrInvalid, a)
+		return nil, invalid("actions", ruleActionText)
 	}
 	return []byte(a.String()), nil
 }

@@ -33,20 +33,22 @@ func (m *Manager) Authenticate(ctx context.Context, login Login) (*Grant, error)
 	}
 	presented := digestOf(secret)
 	return m.admit(ctx, event,
-		func() (store.Record, error) { return m.store.GetByName(ctx, m.registry, login.Name) },
+		func() (store.Record, error) { return m.recordByName(ctx, login.Name) },
 		func(e *entry) int { return e.indexDigest(presented) })
 }
 
 // GrantFor returns what a token may do now, for a login that was proved
-// before: tokenID and secretID are those of a credential that a trusted
-// carrier (a signed JWT of ours) names. It asks the store each time. Errors:
+// before: tokenID and secretID are those that a trusted carrier names (a JWT
+// that the host program signed itself, and has verified). It checks no secret,
+// and the IDs are none: never pass IDs that a client could have chosen. It asks
+// the store each time. Errors:
 // [ErrUnauthenticated] if the token is gone, disabled or expired, or the
 // secret is no longer one of its own; [ErrUnavailable]; [ErrInvalid] (field
 // "registry").
 func (m *Manager) GrantFor(ctx context.Context, tokenID, secretID uuid.UUID) (*Grant, error) {
 	event := Event{Operation: OpAuthenticate, Registry: m.registry, TokenID: tokenID}
 	return m.admit(ctx, event,
-		func() (store.Record, error) { return m.store.Get(ctx, tokenID) },
+		func() (store.Record, error) { return m.record(ctx, tokenID) },
 		func(e *entry) int {
 			return slices.IndexFunc(e.Secrets, func(s Secret) bool { return s.ID == secretID })
 		})
@@ -66,7 +68,7 @@ func (m *Manager) Authorize(ctx context.Context, login Login, path string, a Act
 // admit decides on a login: the record that get finds must be a live token,
 // and prove must find which of its secrets it was.
 func (m *Manager) admit(ctx context.Context, event Event, get func() (store.Record, error), prove func(*entry) int) (*Grant, error) {
-	r, err := m.read(ctx, get)
+	r, err := get()
 	if errors.Is(err, ErrNotFound) {
 		return nil, m.refuse(ctx, event, ReasonUnknownToken)
 	}
@@ -82,17 +84,20 @@ func (m *Manager) admit(ctx context.Context, event Event, get func() (store.Reco
 		return nil, err
 	}
 	event.Owner = e.Owner
-	e.dropEndedSecrets(now)
 	secret := prove(&e)
 	switch {
 	case secret < 0:
 		return nil, m.refuse(ctx, event, ReasonWrongSecret)
+	case hasEnded(e.Secrets[secret].ExpiresAt, now):
+		return nil, m.refuse(ctx, event, ReasonSecretEnded)
 	case hasEnded(e.ExpiresAt, now):
 		return nil, m.refuse(ctx, event, ReasonExpired)
 	case e.Status != Enabled:
 		return nil, m.refuse(ctx, event, ReasonDisabled)
 	}
-	g, err := newGrant(ctx, m, &e, secret)
+	proved := e.Secrets[secret]
+	e.dropEndedSecrets(now)
+	g, err := newGrant(ctx, m.shared, e.Token, proved)
 	if err != nil {
 		m.observe(ctx, event.failed(err))
 		return nil, err
@@ -125,13 +130,14 @@ func (e *entry) indexDigest(presented digest) int {
 // token's rights at that moment, which answers without I/O. It is meant for
 // one request: from its token's expiry on (and from the end of its secret's
 // overlap) it denies by itself, while a revocation shows at the next
-// [Manager.Authenticate]. A Grant is safe for concurrent use.
+// [Manager.Authenticate]. A Grant is safe for concurrent use. The zero Grant
+// denies everything.
 type Grant struct {
-	manager *Manager
-	ctx     context.Context // of its Authenticate, for the observers
-	token   Token
-	secret  Secret
-	rights  []right // of token.Scopes, in their order
+	shared *shared
+	ctx    context.Context // of its Authenticate, for the observers
+	token  Token
+	secret Secret
+	rights []right // of token.Scopes, in their order
 }
 
 // A right is a scope made ready. Its actions tell its type: List belongs to
@@ -141,9 +147,9 @@ type right struct {
 	actions Action
 }
 
-func newGrant(ctx context.Context, m *Manager, e *entry, secret int) (*Grant, error) {
-	g := &Grant{manager: m, ctx: ctx, token: e.Token, secret: e.Secrets[secret], rights: make([]right, len(e.Scopes))}
-	for i, s := range e.Scopes {
+func newGrant(ctx context.Context, s *shared, t Token, proved Secret) (*Grant, error) {
+	g := &Grant{shared: s, ctx: ctx, token: t, secret: proved, rights: make([]right, len(t.Scopes))}
+	for i, s := range t.Scopes {
 		p, err := pattern.Compile(s.Path)
 		if err != nil {
 			return nil, unavailable(err)
@@ -169,32 +175,39 @@ func (g *Grant) Secret() Secret { return g.secret }
 // [ErrUnauthenticated] once the token has expired. When it allows, it
 // allocates nothing as long as the Manager has no observers.
 func (g *Grant) Authorize(path string, a Action) error {
-	reason, scopes := g.decide(path, a, g.manager.isObserved())
+	reason, scopes := g.decide(path, a, g.shared.isObserved())
+	return g.conclude(path, a, reason, scopes)
+}
+
+// AuthorizeList returns nil if the token may ask for the registry's listing at
+// all: if it has any scope of [RegistryType]. Which repositories the listing
+// shows, Authorize and Explain with [List] tell. Errors: as
+// [Grant.Authorize]'s, with no path.
+func (g *Grant) AuthorizeList() error {
+	reason := g.ended()
+	if reason == "" && !g.CanList() {
+		reason = ReasonNoRegistryScope
+	}
+	return g.conclude("", List, reason, nil)
+}
+
+// conclude tells the observers of a decision, and the caller.
+func (g *Grant) conclude(path string, a Action, reason Reason, scopes []Scope) error {
 	g.observe(path, a, reason, scopes)
 	switch reason {
 	case "":
 		return nil
-	case ReasonExpired:
+	case ReasonExpired, ReasonSecretEnded:
 		return ErrUnauthenticated
 	default:
 		return &DeniedError{Path: auditablePath(path), Action: a, Reason: reason}
 	}
 }
 
-// CanList reports whether the token may ask for the registry's listing at all:
-// whether it has any scope of [RegistryType]. Observers are told, as of an
-// Authorize of [List] without a path. Which repositories the listing shows,
-// Authorize or Explain with [List] tell.
+// CanList reports whether [Grant.AuthorizeList] would return nil. No observer
+// is told.
 func (g *Grant) CanList() bool {
-	reason := Reason("")
-	switch {
-	case g.hasEnded():
-		reason = ReasonExpired
-	case !slices.ContainsFunc(g.rights, func(r right) bool { return r.actions.Has(List) }):
-		reason = ReasonNoScope
-	}
-	g.observe("", List, reason, nil)
-	return reason == ""
+	return g.ended() == "" && slices.ContainsFunc(g.rights, func(r right) bool { return r.actions.Has(List) })
 }
 
 // A Decision says what [Grant.Authorize] answers, and why.
@@ -202,7 +215,8 @@ type Decision struct {
 	Allowed bool
 
 	// Reason is why it is denied: ReasonInvalidPath, ReasonInvalidAction,
-	// ReasonNoScope, ReasonMissingAction or ReasonExpired. "" if allowed.
+	// ReasonNoScope, ReasonMissingAction, ReasonExpired or ReasonSecretEnded.
+	// "" if allowed.
 	Reason Reason
 
 	// Scopes are the scopes that allow it, the fewest in the order of the
@@ -221,9 +235,10 @@ func (g *Grant) Explain(path string, a Action) Decision {
 // decide is the one place that decides: "" allows. The scopes behind it are
 // returned if asked for.
 func (g *Grant) decide(path string, a Action, explain bool) (Reason, []Scope) {
+	ended := g.ended()
 	switch {
-	case g.hasEnded():
-		return ReasonExpired, nil
+	case ended != "":
+		return ended, nil
 	case !pattern.IsName(path):
 		return ReasonInvalidPath, nil
 	case a == 0 || a&^allActions != 0:
@@ -275,18 +290,23 @@ func fewest(scopes []Scope, a Action) []Scope {
 	return kept
 }
 
-// hasEnded reports whether the token, or the secret it was got with, is past
-// its end. It leaves the clock alone when neither has one.
-func (g *Grant) hasEnded() bool {
+// ended returns why the grant is over by itself, "" if it is not. It leaves
+// the clock alone when neither token nor secret has an end.
+func (g *Grant) ended() Reason {
 	if g.token.ExpiresAt.IsZero() && g.secret.ExpiresAt.IsZero() {
-		return false
+		return ""
 	}
-	now := g.manager.now()
-	return hasEnded(g.token.ExpiresAt, now) || hasEnded(g.secret.ExpiresAt, now)
+	switch now := g.shared.now(); {
+	case hasEnded(g.token.ExpiresAt, now):
+		return ReasonExpired
+	case hasEnded(g.secret.ExpiresAt, now):
+		return ReasonSecretEnded
+	}
+	return ""
 }
 
 func (g *Grant) observe(path string, a Action, reason Reason, scopes []Scope) {
-	if !g.manager.isObserved() {
+	if !g.shared.isObserved() {
 		return
 	}
 	event := Event{
@@ -304,7 +324,7 @@ func (g *Grant) observe(path string, a Action, reason Reason, scopes []Scope) {
 	if reason != "" {
 		event.Outcome = Denied
 	}
-	g.manager.observe(g.ctx, event)
+	g.shared.observe(g.ctx, event)
 }
 
 // auditableName returns a name that may be shown to observers: "" if it could

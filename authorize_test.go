@@ -129,23 +129,29 @@ func TestCanList(t *testing.T) {
 	g := r.grant(t)
 	r.log.Take()
 	require.False(t, g.CanList())
+	require.Empty(t, r.log.Take(), "a look is no decision")
+	err := g.AuthorizeList()
+	require.ErrorIs(t, err, regtoken.ErrDenied)
+	require.EqualError(t, err, "regtoken: denied: list: no registry scope")
 	events := r.log.Take()
 	require.Len(t, events, 1)
 	require.Equal(t, regtoken.Denied, events[0].Outcome)
-	require.Equal(t, regtoken.ReasonNoScope, events[0].Reason)
+	require.Equal(t, regtoken.ReasonNoRegistryScope, events[0].Reason)
 	require.Equal(t, list, events[0].Action)
 	require.Empty(t, events[0].Path)
 	require.False(t, r.grant(t, "repository:*:pull,push,admin").CanList())
 	require.True(t, r.grant(t, "repository:a:pull", "registry:none/*:list").CanList())
 
 	_, c := r.create(t, regtoken.TokenSpec{Name: "expires", Expiry: start.Add(time.Hour), Scopes: []regtoken.Scope{scope("registry:*:list")}})
-	g, err := r.Authenticate(t.Context(), c.Login())
+	g, err = r.Authenticate(t.Context(), c.Login())
 	require.NoError(t, err)
 	r.log.Take()
 	require.True(t, g.CanList())
+	require.NoError(t, g.AuthorizeList())
 	require.Equal(t, regtoken.Succeeded, r.log.Take()[0].Outcome)
 	r.clock.Advance(time.Hour)
 	require.False(t, g.CanList())
+	require.ErrorIs(t, g.AuthorizeList(), regtoken.ErrUnauthenticated)
 }
 
 func TestAuthenticate(t *testing.T) {
@@ -267,7 +273,26 @@ func TestGrantEndsWithItsSecret(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, g.Authorize("a", pull))
 	r.clock.Advance(time.Minute)
+	r.log.Take()
 	require.ErrorIs(t, g.Authorize("a", pull), regtoken.ErrUnauthenticated)
+	_, err = r.Authenticate(t.Context(), old.Login())
+	require.ErrorIs(t, err, regtoken.ErrUnauthenticated)
+	for _, e := range r.log.Take() {
+		require.Equal(t, regtoken.ReasonSecretEnded, e.Reason, "the true reason")
+	}
+}
+
+func TestZeroValuesDeny(t *testing.T) {
+	var g regtoken.Grant
+	require.ErrorIs(t, g.Authorize("a", pull), regtoken.ErrDenied)
+	require.ErrorIs(t, g.AuthorizeList(), regtoken.ErrDenied)
+	require.False(t, g.CanList())
+	require.False(t, g.Explain("a", pull).Allowed)
+	var v regtoken.ValidationError
+	require.Empty(t, v.Fields())
+	require.ErrorIs(t, &v, regtoken.ErrInvalid)
+	require.NotEmpty(t, v.Error())
+	require.NotEmpty(t, (&regtoken.DeniedError{}).Error())
 }
 
 func TestAuthorizeAllocatesNothing(t *testing.T) {

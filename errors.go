@@ -79,11 +79,16 @@ func NewValidationError(faults ...FieldError) error {
 	return v.err()
 }
 
-// Error implements error: all faults on one line.
+// Error implements error: the faults on one line, at most 20 of them.
 func (e *ValidationError) Error() string {
-	rules := make([]string, 0, e.faults.Len())
-	for _, fault := range e.faults.WrappedErrors() {
+	const most = 20
+	faults := e.faults.WrappedErrors()
+	rules := make([]string, 0, most+1)
+	for _, fault := range faults[:min(len(faults), most)] {
 		rules = append(rules, fault.Error())
+	}
+	if len(faults) > most {
+		rules = append(rules, fmt.Sprintf("and %d more", len(faults)-most))
 	}
 	return fmt.Sprintf("%v: %s", ErrInvalid, strings.Join(rules, "; "))
 }
@@ -94,11 +99,13 @@ func (e *ValidationError) Unwrap() []error { return e.faults.WrappedErrors() }
 // Is reports whether target is [ErrInvalid].
 func (e *ValidationError) Is(target error) bool { return target == ErrInvalid }
 
-// Fields returns the faults in the order of the input's fields, at least one.
+// Fields returns all faults in the order of the input's fields: at least one,
+// but for the zero ValidationError, which has none.
 // A frontend shows them beside its form fields.
 func (e *ValidationError) Fields() []FieldError {
-	fields := make([]FieldError, 0, e.faults.Len())
-	for _, fault := range e.faults.WrappedErrors() {
+	faults := e.faults.WrappedErrors()
+	fields := make([]FieldError, 0, len(faults))
+	for _, fault := range faults {
 		if field, ok := fault.(FieldError); ok {
 			fields = append(fields, field)
 		}
@@ -116,6 +123,9 @@ type DeniedError struct {
 
 // Error implements error.
 func (e *DeniedError) Error() string {
+	if e.Path == "" && e.Reason == ReasonNoRegistryScope {
+		return fmt.Sprintf("%v: %v: %s", ErrDenied, e.Action, e.Reason)
+	}
 	return fmt.Sprintf("%v: %v on %q: %s", ErrDenied, e.Action, e.Path, e.Reason)
 }
 

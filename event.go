@@ -2,7 +2,10 @@ package regtoken
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -49,7 +52,8 @@ const (
 	ReasonUnknownToken    Reason = "unknown token"
 	ReasonWrongSecret     Reason = "wrong secret"
 	ReasonDisabled        Reason = "token disabled"
-	ReasonExpired         Reason = "token expired" // also a reason for refusing a request
+	ReasonExpired         Reason = "token expired"          // also a reason for refusing a request
+	ReasonSecretEnded     Reason = "secret's overlap ended" // likewise
 )
 
 // The reasons for refusing a request.
@@ -58,6 +62,9 @@ const (
 	ReasonInvalidAction Reason = "no such action"
 	ReasonNoScope       Reason = "no scope matches the path"
 	ReasonMissingAction Reason = "matching scopes lack the action"
+
+	// ReasonNoRegistryScope is why the listing as a whole is refused.
+	ReasonNoRegistryScope Reason = "no registry scope"
 )
 
 // An Event is one change or one decision. It holds no secret.
@@ -66,7 +73,7 @@ type Event struct {
 	Operation Operation
 	Outcome   Outcome
 	Actor     string // who did it: see [WithActor]; "" if the context names nobody
-	Registry  string
+	Registry  string // "" also for a name that can be no registry's
 
 	// The token in question, as far as it is known. The name that failed to
 	// log in is given only if it could be a token's: people paste passwords
@@ -95,12 +102,43 @@ func (e Event) failed(err error) Event {
 
 // recordEvent begins an event about the token in a record, whose owner is
 // named if the record can be read.
-func recordEvent(op Operation, r store.Record) Event {
+func (s *shared) recordEvent(op Operation, r store.Record) Event {
 	e := Event{Operation: op, Registry: r.Registry, TokenID: r.ID, TokenName: r.Name}
+	if !s.isObserved() {
+		return e
+	}
 	if data, err := decodeData(r.Data); err == nil {
 		e.Owner = data.Owner
 	}
 	return e
+}
+
+// MarshalJSON returns an object with the members of LogValue and "time"; what
+// is not set is left out, and Err is its text.
+func (e Event) MarshalJSON() ([]byte, error) {
+	failure := ""
+	if e.Err != nil {
+		failure = e.Err.Error()
+	}
+	return json.Marshal(struct {
+		Time      time.Time `json:"time"`
+		Operation Operation `json:"operation"`
+		Outcome   Outcome   `json:"outcome"`
+		Registry  string    `json:"registry"`
+		Actor     string    `json:"actor,omitempty"`
+		TokenID   uuid.UUID `json:"token_id,omitzero"`
+		TokenName string    `json:"token,omitempty"`
+		Owner     string    `json:"owner,omitempty"`
+		Path      string    `json:"path,omitempty"`
+		Action    Action    `json:"action,omitzero"`
+		Scopes    []Scope   `json:"scopes,omitempty"`
+		Detail    string    `json:"detail,omitempty"`
+		Reason    Reason    `json:"reason,omitempty"`
+		Err       string    `json:"error,omitempty"`
+	}{
+		e.Time, e.Operation, e.Outcome, e.Registry, e.Actor, e.TokenID, e.TokenName, e.Owner,
+		e.Path, e.Action & allActions, e.Scopes, e.Detail, e.Reason, failure,
+	})
 }
 
 // LogValue returns the fields that are set, as a group.
@@ -142,12 +180,14 @@ func (e Event) attrs() []slog.Attr {
 // An Observer is told of every change and every decision, in the goroutine
 // that made it, after it was made, and while no lock is held. It must be safe
 // for concurrent use, and it is on the path of every request: one that is slow
-// slows all. A panic in it is contained and changes nothing.
+// slows all. A panic in it is contained: it changes nothing, the observers
+// behind it are still told, and [slog.Default] logs it as an error.
 type Observer func(context.Context, Event)
 
 // SlogObserver returns an Observer that logs each event to logger under the
-// message "regtoken" and with the event's time: failures as errors, denials as warnings, changes as
-// information, and what was allowed as debug output. A nil logger is
+// message "regtoken" and with the event's time: a store that fails as an error,
+// other failures (invalid input and the like) and denials as warnings, changes
+// as information, and what was allowed as debug output. A nil logger is
 // [slog.Default], as it is at each event.
 func SlogObserver(logger *slog.Logger) Observer {
 	return func(ctx context.Context, e Event) {
@@ -167,9 +207,9 @@ func SlogObserver(logger *slog.Logger) Observer {
 func (e Event) level() slog.Level {
 	decision := e.Operation == OpAuthenticate || e.Operation == OpAuthorize
 	switch {
-	case e.Outcome == Failed:
+	case errors.Is(e.Err, ErrUnavailable), errors.Is(e.Err, ErrOutcomeUnknown):
 		return slog.LevelError
-	case e.Outcome == Denied:
+	case e.Outcome != Succeeded:
 		return slog.LevelWarn
 	case decision:
 		return slog.LevelDebug
@@ -192,22 +232,29 @@ func ActorFrom(ctx context.Context) string {
 	return actor
 }
 
-func (s *shared) isObserved() bool { return len(s.options.Observers) > 0 }
+func (s *shared) isObserved() bool { return s != nil && len(s.options.Observers) > 0 }
 
 // observe completes the event and tells every observer.
-func (m *Manager) observe(ctx context.Context, e Event) {
-	if !m.isObserved() {
+func (s *shared) observe(ctx context.Context, e Event) {
+	if !s.isObserved() {
 		return
 	}
-	e.Time = m.now()
+	e.Time = s.now()
 	e.Actor = ActorFrom(ctx)
-	for _, observer := range m.options.Observers {
+	e.Registry = auditableName(e.Registry)
+	scopes := e.Scopes
+	for _, observer := range s.options.Observers {
+		e.Scopes = slices.Clone(scopes)
 		contain(ctx, observer, e)
 	}
 }
 
 // contain keeps a panicking observer from failing what it only observes.
 func contain(ctx context.Context, observer Observer, e Event) {
-	defer func() { _ = recover() }()
+	defer func() {
+		if fault := recover(); fault != nil {
+			slog.ErrorContext(ctx, "regtoken: an observer panicked", "operation", string(e.Operation), "panic", fault)
+		}
+	}()
 	observer(ctx, e)
 }

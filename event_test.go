@@ -3,6 +3,7 @@ package regtoken_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"log/slog"
 	"strings"
 	"testing"
@@ -81,7 +82,7 @@ func TestEventsOfFailures(t *testing.T) {
 	_, _, err = r.CreateToken(t.Context(), regtoken.TokenSpec{Name: "A secret?"})
 	failed(regtoken.OpCreate, err, regtoken.Event{})
 	_, err = r.EditToken(t.Context(), token.ID, regtoken.Edit{Status: "x"})
-	failed(regtoken.OpEdit, err, regtoken.Event{TokenID: token.ID})
+	failed(regtoken.OpEdit, err, regtoken.Event{TokenID: token.ID, TokenName: "watched", Owner: "me"})
 	_, err = r.RemoveScope(t.Context(), token.ID, scope("registry:*:list"))
 	failed(regtoken.OpRemoveScopes, err, regtoken.Event{TokenID: token.ID, TokenName: "watched", Owner: "me"})
 	require.NoError(t, r.DeleteToken(t.Context(), token.ID))
@@ -89,10 +90,14 @@ func TestEventsOfFailures(t *testing.T) {
 	err = r.DeleteToken(t.Context(), token.ID)
 	failed(regtoken.OpDelete, err, regtoken.Event{TokenID: token.ID})
 	_, err = r.Registry("X").Authenticate(t.Context(), regtoken.Login{Name: "watched"})
-	failed(regtoken.OpAuthenticate, err, regtoken.Event{Registry: "X", TokenName: "watched"})
+	failed(regtoken.OpAuthenticate, err, regtoken.Event{TokenName: "watched"})
 }
 
 func TestObserversAreCalledInOrderAndContained(t *testing.T) {
+	var panics bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&panics, nil)))
+	defer slog.SetDefault(before)
 	var told []string
 	r := newRig(t, func(r *rig, o *regtoken.Options) {
 		o.Observers = []regtoken.Observer{
@@ -112,6 +117,7 @@ func TestObserversAreCalledInOrderAndContained(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, g.Authorize("a", pull))
 	require.Equal(t, []string{"first", "last", "first", "last", "first", "last"}, told)
+	require.Equal(t, 3, strings.Count(panics.String(), "an observer's own fault"))
 }
 
 func TestSlogObserver(t *testing.T) {
@@ -140,10 +146,74 @@ func TestSlogObserver(t *testing.T) {
 		`time=2026-03-01T12:00:00.000Z level=WARN msg=regtoken operation=authorize outcome=denied registry="" actor=192.0.2.7 token_id=` + id + ` token=logged owner=me path=b action=pull reason="no scope matches the path"`,
 		`time=2026-03-01T12:00:00.000Z level=WARN msg=regtoken operation=authenticate outcome=denied registry="" actor=192.0.2.7 reason="malformed name"`,
 		`time=2026-03-01T12:00:00.000Z level=WARN msg=regtoken operation=authorize outcome=denied registry="" actor=192.0.2.7 token_id=` + id + ` token=logged owner=me path=/[redacted] action=pull reason="path is no repository name"`,
-		`time=2026-03-01T12:00:00.000Z level=ERROR msg=regtoken operation=edit outcome=failed registry="" actor=192.0.2.7 token_id=` + id + ` error="regtoken: invalid: status must be \"enabled\" or \"disabled\""`,
+		`time=2026-03-01T12:00:00.000Z level=WARN msg=regtoken operation=edit outcome=failed registry="" actor=192.0.2.7 token_id=` + id + ` token=logged owner=me error="regtoken: invalid: status must be \"enabled\" or \"disabled\""`,
 		``,
 	}, "\n"), logged.String())
 	require.Empty(t, regtoken.FindSecrets(logged.String()))
+}
+
+func TestEventJSON(t *testing.T) {
+	r := newRig(t)
+	token, c := r.create(t, regtoken.TokenSpec{Name: "watched", Scopes: []regtoken.Scope{scope("repository:a:pull")}})
+	require.Error(t, r.Authorize(t.Context(), c.Login(), "a", pull|0x40))
+	_, _, err := r.CreateToken(t.Context(), regtoken.TokenSpec{Name: "watched"})
+	require.Error(t, err)
+	events := r.log.Take()
+	for i, want := range []string{
+		`{"time":"2026-03-01T12:00:00Z","operation":"create","outcome":"succeeded","registry":"","token_id":"` + token.ID.String() +
+			`","token":"watched","scopes":["repository:a:pull"],"detail":"status enabled, expiry never"}`,
+		`{"time":"2026-03-01T12:00:00Z","operation":"authenticate","outcome":"succeeded","registry":"","token_id":"` + token.ID.String() + `","token":"watched"}`,
+		`{"time":"2026-03-01T12:00:00Z","operation":"authorize","outcome":"denied","registry":"","token_id":"` + token.ID.String() +
+			`","token":"watched","path":"a","action":"pull","reason":"no such action"}`,
+		`{"time":"2026-03-01T12:00:00Z","operation":"create","outcome":"failed","registry":"","token":"watched","error":"regtoken: token name is taken"}`,
+	} {
+		encoded, err := json.Marshal(events[i])
+		require.NoError(t, err)
+		require.JSONEq(t, want, string(encoded))
+	}
+}
+
+// Secrets find their way into fields that are not theirs.
+func TestEventsHoldNoMisplacedSecret(t *testing.T) {
+	r := newRig(t)
+	_, c := r.create(t, regtoken.TokenSpec{Name: "watched", Scopes: []regtoken.Scope{scope("repository:*:pull")}})
+	secret := c.Password.Reveal()
+	g, err := r.Authenticate(t.Context(), c.Login())
+	require.NoError(t, err)
+	r.log.Take()
+	for _, misplaced := range []string{secret, secret[:len(secret)-1], secret[:30], secret[1:], secret + "x", secret[:35] + "0" + secret[36:]} {
+		_, err = r.Registry(misplaced).Authenticate(t.Context(), c.Login())
+		require.ErrorIs(t, err, regtoken.ErrInvalid)
+		require.NotContains(t, err.Error(), misplaced[4:24])
+		_, _, err = r.CreateToken(t.Context(), regtoken.TokenSpec{Name: misplaced})
+		require.ErrorIs(t, err, regtoken.ErrInvalid)
+		require.NotContains(t, err.Error(), misplaced[4:24])
+		for _, path := range []string{misplaced, "team/" + misplaced, "a/" + misplaced + "/b", misplaced + ":latest"} {
+			err = g.Authorize(path, pull)
+			require.ErrorIs(t, err, regtoken.ErrDenied)
+			require.NotContains(t, err.Error(), misplaced[4:24])
+		}
+		for _, e := range r.log.Take() {
+			encoded, err := json.Marshal(e)
+			require.NoError(t, err)
+			require.NotContains(t, string(encoded), misplaced[4:24])
+		}
+	}
+	_, _, err = r.CreateToken(t.Context(), regtoken.TokenSpec{Name: "owned", Owner: "the owner of " + secret})
+	require.Equal(t, []string{"owner"}, fields(t, err))
+}
+
+func TestObserversDoNotShareScopes(t *testing.T) {
+	var second []regtoken.Scope
+	r := newRig(t, func(_ *rig, o *regtoken.Options) {
+		o.Observers = []regtoken.Observer{
+			func(_ context.Context, e regtoken.Event) { e.Scopes[0].Path = "changed" },
+			func(_ context.Context, e regtoken.Event) { second = e.Scopes },
+		}
+	})
+	token, _ := r.create(t, regtoken.TokenSpec{Name: "watched", Scopes: []regtoken.Scope{scope("repository:a:pull")}})
+	require.Equal(t, token.Scopes, second)
+	require.Equal(t, "a", token.Scopes[0].Path)
 }
 
 func TestEventLogValue(t *testing.T) {

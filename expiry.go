@@ -3,7 +3,6 @@ package regtoken
 import (
 	"context"
 	"errors"
-	"math"
 	"math/rand/v2"
 	"time"
 
@@ -14,13 +13,16 @@ const (
 	// sweepBatch is how many expired records are fetched at once.
 	sweepBatch = 256
 
+	// maxSweepFailures is how many records one pass of the sweeper may fail to
+	// remove before it gives up: one that resists must not keep the others.
+	maxSweepFailures = 8
+
 	// sweepPoll is the longest that Run goes without looking for the next
 	// expiry: other processes make tokens too, and clocks jump.
 	sweepPoll = time.Minute
 
-	// sweepBusy is how long Run leaves alone what is due and yet could not be
-	// removed.
-	sweepBusy = 100 * time.Millisecond
+	// sweepPause is the shortest.
+	sweepPause = 100 * time.Millisecond
 
 	minSweepBackoff = time.Second
 	maxSweepBackoff = time.Minute
@@ -28,16 +30,18 @@ const (
 
 // Sweep removes the records of tokens past their expiry (and past
 // [Options.RemovalGrace]), of all registries, and returns how many this call
-// removed; observers are told of each. It goes on until none is left or a
-// store's call fails. Nothing but the room they take depends on it. Of several
-// sweepers at once, one removes a token. Errors: [ErrUnavailable],
-// [ErrOutcomeUnknown]; what was removed before is counted.
+// removed; observers are told of each. It goes on until none is left or calls
+// of the store fail. Nothing but the room they take depends on it. Of several
+// sweepers at once, one removes a token and tells of it; only where the
+// store's acknowledgement is lost may two do so. Errors: [ErrUnavailable],
+// [ErrOutcomeUnknown]; what was removed all the same is counted.
 func (m *Manager) Sweep(ctx context.Context) (int, error) {
 	removed := 0
+	var failures []error
 	for {
 		batch, err := m.expired(ctx, m.now().Add(-m.options.RemovalGrace), sweepBatch)
 		if err != nil {
-			return removed, err
+			return removed, errors.Join(append(failures, err)...)
 		}
 		progress := false
 		for _, r := range batch {
@@ -48,12 +52,15 @@ func (m *Manager) Sweep(ctx context.Context) (int, error) {
 			case errors.Is(err, ErrNotFound):
 				progress = true
 			case !errors.Is(err, store.ErrConflict):
-				return removed, err
+				failures = append(failures, err)
+			}
+			if len(failures) == maxSweepFailures || ctx.Err() != nil {
+				return removed, errors.Join(failures...)
 			}
 		}
 		// A batch of records that others keep writing to can wait.
 		if len(batch) < sweepBatch || !progress {
-			return removed, nil
+			return removed, errors.Join(failures...)
 		}
 	}
 }
@@ -72,82 +79,90 @@ func (s *shared) expired(ctx context.Context, until time.Time, limit int) ([]sto
 // expire removes a record that is past its expiry and tells the observers.
 // Errors: ErrNotFound if somebody else removed it, store.ErrConflict if
 // somebody changed it since it was read.
-func (m *Manager) expire(ctx context.Context, r store.Record) error {
-	if err := m.remove(ctx, r); err != nil {
+func (s *shared) expire(ctx context.Context, r store.Record) error {
+	if err := s.remove(ctx, r); err != nil {
 		return err
 	}
-	event := recordEvent(OpExpire, r)
+	event := s.recordEvent(OpExpire, r)
 	event.Outcome, event.Detail = Succeeded, "expired "+instant(r.ExpiresAt)
-	m.observe(ctx, event)
+	s.observe(ctx, event)
 	return nil
+}
+
+// dueAt returns when the record of a token with this expiry is to be removed;
+// the zero Time is never.
+func (s *shared) dueAt(expiry time.Time) time.Time {
+	if expiry.IsZero() {
+		return time.Time{}
+	}
+	return expiry.Add(s.options.RemovalGrace)
 }
 
 // Run removes the records of expired tokens as they fall due, of all
 // registries, until ctx ends; then it returns nil. It wakes when the next
-// token is due, and once a minute to look for what other processes made. While
-// the store fails, Run tells the observers ([OpSweep]) and tries again, at
-// growing intervals of up to a minute. It is optional: everything is right
-// without it, and the store only grows. Several may run, in one process or in
-// many.
+// token is due, and once a minute to look for what other processes made; it
+// looks ten times a second at most. While the store fails, Run tells the
+// observers ([OpSweep]) and tries again, at growing intervals of up to a
+// minute. It is optional: everything is right without it, and the store only
+// grows. Several may run, in one process or in many.
 func (m *Manager) Run(ctx context.Context) error {
-	for failures := 0; ; {
-		wait, err := m.sweepDue(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+	s := m.sweepers.add()
+	defer m.sweepers.remove(s)
+	for failures := 0; ctx.Err() == nil; {
+		s.begin()
+		next, err := m.sweepDue(ctx)
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
 			m.observe(ctx, Event{Operation: OpSweep}.failed(err))
-			wait = backoff(failures)
+			_ = sleep(ctx, backoff(failures))
 			failures++
-		} else {
+		default:
 			failures = 0
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil
-		case <-m.wakeSweep:
-			timer.Stop()
-		case <-timer.C:
+			m.await(ctx, s, next)
 		}
 	}
+	return nil
 }
 
-// sweepDue sweeps and returns how long it is until there is more to sweep.
-func (m *Manager) sweepDue(ctx context.Context) (time.Duration, error) {
-	// While this looks, any token written with an expiry wakes Run; after a
-	// failure none does, so that the back-off holds.
-	m.nextSweep.Store(math.MaxInt64)
-	next := int64(0)
-	defer func() { m.nextSweep.Store(next) }()
+// sweepDue sweeps and returns when there will be more to sweep; the zero Time
+// is never.
+func (m *Manager) sweepDue(ctx context.Context) (time.Time, error) {
 	if _, err := m.Sweep(ctx); err != nil {
-		return 0, err
+		return time.Time{}, err
 	}
 	oldest, err := m.expired(ctx, store.MaxTime, 1)
-	if err != nil {
-		return 0, err
+	if err != nil || len(oldest) == 0 {
+		return time.Time{}, err
 	}
-	now := m.now()
-	wait := sweepPoll
-	if len(oldest) > 0 {
-		wait = min(wait, oldest[0].ExpiresAt.Add(m.options.RemovalGrace).Sub(now))
-	}
-	if wait <= 0 { // somebody is writing to it; let them
-		wait = sweepBusy
-	}
-	next = now.Add(wait).UnixMilli()
-	return wait, nil
+	return m.dueAt(oldest[0].ExpiresAt), nil
 }
 
-// sweepBy wakes Run if a token expires before Run means to wake.
-func (m *Manager) sweepBy(expiry time.Time) {
-	if expiry.IsZero() || expiry.Add(m.options.RemovalGrace).UnixMilli() >= m.nextSweep.Load() {
+// await returns when next has come, or what the sweeper was told of that falls
+// due earlier; after a minute at the latest.
+func (m *Manager) await(ctx context.Context, s *sweeper, next time.Time) {
+	if sleep(ctx, sweepPause) != nil {
 		return
 	}
-	select {
-	case m.wakeSweep <- struct{}{}:
-	default: // it has been told
+	poll := time.NewTimer(sweepPoll - sweepPause)
+	defer poll.Stop()
+	for {
+		next = s.earliest(next)
+		var due <-chan time.Time
+		if !next.IsZero() {
+			timer := time.NewTimer(next.Sub(m.now()))
+			defer timer.Stop()
+			due = timer.C
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-poll.C:
+			return
+		case <-due:
+			return
+		case <-s.told:
+		}
 	}
 }
 

@@ -222,8 +222,8 @@ func TestRunSweepsWhenDue(t *testing.T) {
 			h.Calls()
 			r.create(t, regtoken.TokenSpec{Name: "one-hour", Expiry: begin.Add(time.Hour)})
 			r.create(t, regtoken.TokenSpec{Name: "short", Expiry: begin.Add(42 * time.Second)})
-			r.create(t, regtoken.TokenSpec{Name: "shorter", Expiry: begin.Add(3 * time.Millisecond)})
-			require.Equal(t, begin.Add(3*time.Millisecond+grace), sweptAt())
+			r.create(t, regtoken.TokenSpec{Name: "shorter", Expiry: begin.Add(333 * time.Millisecond)})
+			require.Equal(t, begin.Add(333*time.Millisecond+grace), sweptAt())
 			require.Equal(t, begin.Add(42*time.Second+grace), sweptAt())
 			require.Equal(t, begin.Add(time.Hour+grace), sweptAt())
 			require.Less(t, h.Calls()["Expired"], 2*60+3*6, "a look a minute and a few for each token, not a tick")
@@ -331,6 +331,80 @@ func TestRunNoticesAClockThatJumps(t *testing.T) {
 		cancel()
 		require.NoError(t, <-done)
 	})
+}
+
+// Writing tokens that expire much later costs the store no look.
+func TestRunIsNotKeptAwakeByWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, h, _ := runRig(t, 0)
+		h.read = func(context.Context) error { time.Sleep(5 * time.Millisecond); return nil }
+		h.Calls()
+		begin := time.Now()
+		for i := 0; time.Since(begin) < 2*time.Minute; i++ {
+			r.create(t, regtoken.TokenSpec{Name: fmt.Sprintf("token-%d", i), Expiry: begin.Add(time.Duration(100_000-i) * time.Minute)})
+			time.Sleep(8 * time.Millisecond)
+		}
+		require.LessOrEqual(t, h.Calls()["Expired"], 6)
+	})
+}
+
+// One Run that ends does not take another's next wake with it.
+func TestRunOutlivesAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, sweptAt := runRig(t, 0)
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.NoError(t, r.Run(ended))
+		begin := time.Now()
+		r.create(t, regtoken.TokenSpec{Name: "due-soon", Expiry: begin.Add(2 * time.Second)})
+		require.Equal(t, begin.Add(2*time.Second), sweptAt())
+	})
+}
+
+// A clock that stands just before an expiry does not make Run spin.
+func TestRunOnAStandingClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &hooked{Store: memstore.New()}
+		r := newRig(t, func(r *rig, _ *regtoken.Options) { r.store = h })
+		r.create(t, regtoken.TokenSpec{Name: "nearly-due", Expiry: start.Add(time.Hour)})
+		r.clock.Advance(time.Hour - time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		require.NoError(t, r.Run(ctx))
+		require.LessOrEqual(t, h.Calls()["Expired"], 2*101)
+	})
+}
+
+// A record that resists does not keep the others.
+func TestSweepGoesOnBehindWhatFails(t *testing.T) {
+	r, h := hookedRig(t)
+	stuck, _ := r.create(t, regtoken.TokenSpec{Name: "stuck", Expiry: start.Add(time.Hour)})
+	for i := range 5 {
+		r.create(t, regtoken.TokenSpec{Name: fmt.Sprintf("token-%d", i), Expiry: start.Add(2 * time.Hour)})
+	}
+	r.clock.Advance(2 * time.Hour)
+	h.remove = func(_ context.Context, id uuid.UUID, _ store.Rev, next func() (store.Rev, error)) (store.Rev, error) {
+		if id == stuck.ID {
+			return 0, fmt.Errorf("%w: %w", store.ErrUnavailable, errNetwork)
+		}
+		return next()
+	}
+	n, err := r.Sweep(t.Context())
+	require.ErrorIs(t, err, errNetwork)
+	require.ErrorIs(t, err, regtoken.ErrUnavailable)
+	require.Equal(t, 5, n)
+
+	h.remove = func(context.Context, uuid.UUID, store.Rev, func() (store.Rev, error)) (store.Rev, error) {
+		return 0, fmt.Errorf("%w: %w", store.ErrUnavailable, errNetwork)
+	}
+	for i := range 20 {
+		r.create(t, regtoken.TokenSpec{Name: fmt.Sprintf("down-%d", i), Expiry: start.Add(3 * time.Hour)})
+	}
+	r.clock.Advance(time.Hour)
+	h.Calls()
+	_, err = r.Sweep(t.Context())
+	require.ErrorIs(t, err, errNetwork)
+	require.Equal(t, 8, h.Calls()["Delete"], "it gives up in the end")
 }
 
 // Two processes sweep one store; each token is removed and told of once.

@@ -1,7 +1,6 @@
 package regtoken
 
 import (
-	"sync/atomic"
 	"time"
 
 	"github.com/regtoken/regtoken/store"
@@ -10,7 +9,8 @@ import (
 // Options configure a [Manager]. The zero value holds the defaults.
 type Options struct {
 	// Now is the Manager's only clock; nil is [time.Now]. A test of expiry
-	// moves it. The clock is the truth: a token is gone when it says so.
+	// moves it. The clock is the truth: a token is gone when it says so. It is
+	// called from many goroutines at once.
 	Now func() time.Time
 
 	// MinLifetime is how far ahead an expiry must lie when it is set. Zero is
@@ -24,8 +24,8 @@ type Options struct {
 
 	// RemovalGrace is how long after its expiry a token's record is left in
 	// the store before it is swept. It delays the removal, never the instant
-	// at which the token is gone, and helps to look into things where clocks
-	// may err. Zero is none.
+	// at which the token is gone, and helps where clocks may err. It does not
+	// keep a record whose name is given to a new token. Zero is none.
 	RemovalGrace time.Duration
 
 	// Observers are told of every change and every decision, in this order.
@@ -40,6 +40,7 @@ const (
 // A Manager manages the tokens of one registry: it is a view of a store, and
 // [Manager.Registry] gives the views of others. It is safe for concurrent use,
 // and keeps nothing that has to be closed; the store is the caller's to close.
+// Make one with [NewManager]; the zero Manager cannot be used.
 type Manager struct {
 	*shared
 	registry string
@@ -50,8 +51,7 @@ type shared struct {
 	store   store.Store
 	options Options
 
-	nextSweep atomic.Int64  // when the sweeper in Run means to wake: Unix milliseconds
-	wakeSweep chan struct{} // wakes it earlier
+	sweepers sweepers // the calls of Run under way
 }
 
 // NewManager returns a Manager of the tokens in s, looking at the default
@@ -82,7 +82,7 @@ func NewManager(s store.Store, opts *Options) (*Manager, error) {
 	if err := v.err(); err != nil {
 		return nil, err
 	}
-	return &Manager{shared: &shared{store: s, options: o, wakeSweep: make(chan struct{}, 1)}}, nil
+	return &Manager{shared: &shared{store: s, options: o}}, nil
 }
 
 // Registry returns the same Manager looking at the registry of this name: ""

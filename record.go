@@ -18,11 +18,16 @@ import (
 // that narrows the token.
 const recordVersion = 1
 
+// sizeReserve is what scopes leave free of the most a store keeps: a token that
+// is full of them can still be disabled and rotated.
+const sizeReserve = 1 << 10
+
 // An entry is a token as it is kept: with the digests of its secrets.
 type entry struct {
 	Token
 	digests []digest // of Secrets, in their order
 	rev     store.Rev
+	grew    bool // scopes were added since it was read
 }
 
 // recordData is the encoding of what has no column of its own in a
@@ -56,10 +61,14 @@ func (e *entry) record() (store.Record, error) {
 		data.Secrets = append(data.Secrets, secretData{s.ID, e.digests[i][:], s.CreatedAt, s.ExpiresAt})
 	}
 	encoded, err := json.Marshal(data)
-	if err != nil {
-		return store.Record{}, fmt.Errorf("regtoken: encoding token %s: %w", e.ID, err)
+	if err != nil { // a clock outside the years that JSON can write
+		return store.Record{}, fmt.Errorf("%w: encoding token %s: %w", ErrUnavailable, e.ID, err)
 	}
-	if len(encoded) > store.MaxData {
+	limit := store.MaxData
+	if e.grew {
+		limit -= sizeReserve
+	}
+	if len(encoded) > limit {
 		return store.Record{}, invalid("scopes", ruleSize)
 	}
 	return store.Record{
@@ -77,7 +86,8 @@ func (e *entry) record() (store.Record, error) {
 func decodeRecord(r store.Record) (entry, error) {
 	data, err := decodeData(r.Data)
 	if err != nil {
-		return entry{}, fmt.Errorf("%w: record of token %s: %w", ErrUnavailable, r.ID, err)
+		// Only the text: what is wrong with a record is no fault of an input.
+		return entry{}, fmt.Errorf("%w: record of token %s: %s", ErrUnavailable, r.ID, err.Error())
 	}
 	e := entry{
 		Token: Token{
@@ -122,15 +132,30 @@ func decodeData(encoded []byte) (recordData, error) {
 	default:
 		return recordData{}, fmt.Errorf("version %d; this library reads version %d", data.Version, recordVersion)
 	}
-	if n := len(data.Secrets); n < 1 || n > maxSecrets {
-		return recordData{}, fmt.Errorf("%d secrets", n)
-	}
-	for _, s := range data.Secrets {
-		if len(s.SHA256) != len(digest{}) {
-			return recordData{}, errors.New("digest of another length")
+	return data, data.check()
+}
+
+// check refuses what JSON can say and no version 1 ever wrote.
+func (data recordData) check() error {
+	for i, s := range data.Scopes {
+		if s == (Scope{}) { // null; what is text was checked as it was read
+			return fmt.Errorf("scope %d is missing", i)
 		}
 	}
-	return data, nil
+	if n := len(data.Secrets); n < 1 || n > maxSecrets {
+		return fmt.Errorf("%d secrets", n)
+	}
+	for i, s := range data.Secrets {
+		switch {
+		case s.ID == uuid.Nil || i > 0 && s.ID == data.Secrets[0].ID:
+			return fmt.Errorf("secret %d has no ID of its own", i)
+		case len(s.SHA256) != len(digest{}):
+			return fmt.Errorf("secret %d has a digest of another length", i)
+		case s.ExpiresAt.IsZero() != (i == 0):
+			return fmt.Errorf("secret %d must end if it is the old one, and only then", i)
+		}
+	}
+	return nil
 }
 
 // versionOf reads the version alone, of whatever the rest may be.
@@ -173,5 +198,6 @@ func (e *entry) addScopes(scopes []Scope) (added []Scope) {
 		}
 	}
 	e.Scopes = slices.Concat(e.Scopes, added)
+	e.grew = len(added) > 0
 	return added
 }

@@ -73,7 +73,7 @@ func (s Scope) String() string {
 // fields "type", "path" and "actions".
 func (s Scope) Validate() error {
 	var v validation
-	v.scope("", s)
+	v.scope(s)
 	return v.err()
 }
 
@@ -123,7 +123,7 @@ func (m *Manager) AddScopes(ctx context.Context, id uuid.UUID, scopes ...Scope) 
 // [ErrUnavailable], [ErrOutcomeUnknown].
 func (m *Manager) RemoveScope(ctx context.Context, id uuid.UUID, scope Scope) (Token, error) {
 	v := m.validation()
-	v.scope("", scope)
+	v.scope(scope)
 	return m.change(ctx, OpRemoveScopes, id, v, func(e *entry, _ time.Time, event *Event) error {
 		i := slices.Index(e.Scopes, scope.normal())
 		if i < 0 {

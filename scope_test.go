@@ -163,12 +163,49 @@ func TestTokenTooLarge(t *testing.T) {
 	require.Equal(t, []string{"scopes"}, fields(t, err))
 	require.Empty(t, names(t, r.Manager, regtoken.Filter{}))
 
+	_, _, err = r.CreateToken(t.Context(), regtoken.TokenSpec{Name: "large", Scopes: make([]regtoken.Scope, 1_000_000)})
+	require.Equal(t, []string{"scopes"}, fields(t, err))
+	_, _, err = r.CreateToken(t.Context(), regtoken.TokenSpec{Name: "large", Scopes: make([]regtoken.Scope, 10_000)})
+	var v *regtoken.ValidationError
+	require.ErrorAs(t, err, &v)
+	require.Len(t, v.Fields(), 20_000)
+	require.Less(t, len(err.Error()), 4096)
+	require.ErrorContains(t, err, "; and 19980 more")
+
 	token, _ := r.create(t, regtoken.TokenSpec{Name: "large", Scopes: many[:3000]})
 	_, err = r.AddScopes(t.Context(), token.ID, many...)
 	require.Equal(t, []string{"scopes"}, fields(t, err))
 	stored, err := r.Token(t.Context(), token.ID)
 	require.NoError(t, err)
 	require.Equal(t, token, stored)
+}
+
+// A token that takes no more scopes can be disabled, rotated and emptied.
+func TestFullTokenStaysManageable(t *testing.T) {
+	r := newRig(t)
+	r.clock.Advance(time.Millisecond) // a fraction of a second takes more room
+	token, _ := r.create(t, regtoken.TokenSpec{Name: "full"})
+	for n, length := 4096, 200; n > 0; length-- { // fewer and fewer, until none fits
+		more := make([]regtoken.Scope, n)
+		for i := range more {
+			more[i] = regtoken.RepositoryScope(fmt.Sprintf("%d/%d/%s", length, i, strings.Repeat("x", length)), regtoken.Pull)
+		}
+		if _, err := r.AddScopes(t.Context(), token.ID, more...); err != nil {
+			require.Equal(t, []string{"scopes"}, fields(t, err))
+			n /= 2
+		}
+	}
+	token, err := r.Token(t.Context(), token.ID)
+	require.NoError(t, err)
+
+	_, err = r.RotateSecret(t.Context(), token.ID, 12345678*time.Millisecond)
+	require.NoError(t, err)
+	_, err = r.EditToken(t.Context(), token.ID, regtoken.Edit{Status: regtoken.Disabled, Expiry: regtoken.SetExpiry(start.Add(9 * time.Hour))})
+	require.NoError(t, err)
+	_, err = r.RemoveScope(t.Context(), token.ID, token.Scopes[0])
+	require.NoError(t, err)
+	_, err = r.RemoveAllScopes(t.Context(), token.ID)
+	require.NoError(t, err)
 }
 
 // Concurrent writers of one token lose nothing of each other's.

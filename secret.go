@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"log/slog"
+	"regexp"
 	"strings"
 )
 
@@ -103,17 +104,12 @@ func FindSecrets(text string) [][]int {
 	}
 }
 
-// redactSecrets returns text with every secret in it blotted out.
-func redactSecrets(text string) string {
-	var b strings.Builder
-	rest := 0
-	for _, span := range FindSecrets(text) {
-		b.WriteString(text[rest:span[0]])
-		b.WriteString(redacted)
-		rest = span[1]
-	}
-	return b.String() + text[rest:]
-}
+// secretLike is what may be a secret or the better part of a mistyped one,
+// whose checksum is then wrong but can be computed.
+var secretLike = regexp.MustCompile(`([a-z][a-z0-9]{1,15}_)?[0-9A-Za-z]{20,}`)
+
+// redactSecrets returns text with all that may be a secret blotted out.
+func redactSecrets(text string) string { return secretLike.ReplaceAllString(text, redacted) }
 
 // A digest is what is kept of a secret: SHA-256 of all of it. A secret is
 // random, so a slow password hash would protect nothing.

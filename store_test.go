@@ -3,6 +3,7 @@ package regtoken_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ type hooked struct {
 	put    func(ctx context.Context, r store.Record, next func() (store.Rev, error)) (store.Rev, error)
 	remove func(ctx context.Context, id uuid.UUID, rev store.Rev, next func() (store.Rev, error)) (store.Rev, error)
 	read   func(ctx context.Context) error
+	fold   bool // names without regard to case, lists without regard to registry
 	calls  map[string]int
 }
 
@@ -62,12 +64,18 @@ func (h *hooked) GetByName(ctx context.Context, registry, name string) (store.Re
 	if err := h.beforeRead(ctx, "GetByName"); err != nil {
 		return store.Record{}, err
 	}
+	if h.fold {
+		name = strings.ToLower(name)
+	}
 	return h.Store.GetByName(ctx, registry, name)
 }
 
 func (h *hooked) List(ctx context.Context, q store.Query) (store.Page, error) {
 	if err := h.beforeRead(ctx, "List"); err != nil {
 		return store.Page{}, err
+	}
+	if h.fold {
+		q.Registry, q.AllRegistries = "", true
 	}
 	return h.Store.List(ctx, q)
 }

@@ -149,16 +149,19 @@ type Filter struct {
 // CreateToken makes a token and returns it with the one credential that logs
 // in with it. The password is never returned again. Errors: [ErrInvalid] with
 // all faults (fields "name", "owner", "status", "expiry", "scopes",
-// "scopes[i].path" and so on), [ErrNameTaken], [ErrUnavailable],
-// [ErrOutcomeUnknown].
+// "scopes[i].path" and so on), [ErrNameTaken], [ErrConflict],
+// [ErrUnavailable], [ErrOutcomeUnknown].
 func (m *Manager) CreateToken(ctx context.Context, spec TokenSpec) (Token, Credential, error) {
 	e, credential, err := m.create(ctx, spec)
-	event := Event{Operation: OpCreate, Registry: m.registry, TokenID: e.ID, TokenName: auditableName(spec.Name)}
+	event := Event{Operation: OpCreate, Registry: m.registry, TokenName: auditableName(spec.Name)}
+	if err == nil || errors.Is(err, ErrOutcomeUnknown) { // there is, or may be, such a token
+		event.TokenID, event.Owner = e.ID, e.Owner
+	}
 	if err != nil {
 		m.observe(ctx, event.failed(err))
 		return Token{}, Credential{}, err
 	}
-	event.Outcome, event.Owner, event.Scopes = Succeeded, e.Owner, slices.Clone(e.Scopes)
+	event.Outcome, event.Scopes = Succeeded, e.Scopes
 	event.Detail = fmt.Sprintf("status %s, expiry %s", e.Status, instant(e.ExpiresAt))
 	m.observe(ctx, event)
 	return e.Token, credential, nil
@@ -176,9 +179,9 @@ func (m *Manager) create(ctx context.Context, spec TokenSpec) (entry, Credential
 		return entry{}, Credential{}, err
 	}
 	if err := m.insert(ctx, r); err != nil {
-		return entry{}, Credential{}, err
+		return e, Credential{}, err
 	}
-	m.sweepBy(e.ExpiresAt)
+	m.sweepers.tell(m.dueAt(e.ExpiresAt))
 	return e, credential, nil
 }
 
@@ -250,14 +253,15 @@ func (m *Manager) TokenByName(ctx context.Context, name string) (Token, error) {
 	if err := v.err(); err != nil {
 		return Token{}, err
 	}
-	r, err := m.read(ctx, func() (store.Record, error) { return m.store.GetByName(ctx, m.registry, name) })
+	r, err := m.recordByName(ctx, name)
 	if err != nil {
 		return Token{}, err
 	}
 	return m.token(r)
 }
 
-// token decodes a record that was read as one of this registry's.
+// token decodes a record that was read as one of this registry's. Of one that
+// cannot be read it returns what stands outside.
 func (m *Manager) token(r store.Record) (Token, error) {
 	now := m.now()
 	if hasEnded(r.ExpiresAt, now) {
@@ -265,7 +269,7 @@ func (m *Manager) token(r store.Record) (Token, error) {
 	}
 	e, err := decodeRecord(r)
 	if err != nil {
-		return Token{}, err
+		return Token{ID: r.ID, Registry: r.Registry, Name: r.Name, ExpiresAt: r.ExpiresAt}, err
 	}
 	e.dropEndedSecrets(now)
 	return e.Token, nil
@@ -273,8 +277,9 @@ func (m *Manager) token(r store.Record) (Token, error) {
 
 // Tokens returns the registry's tokens in the order of their names, byte by
 // byte, fetched as the loop goes. A token that is there during the whole loop
-// comes exactly once. A token that cannot be read comes as an error, and the
-// loop may go on; any other error ends it. Errors: [ErrUnavailable],
+// comes exactly once. One that cannot be read comes with an error and no more
+// than its ID, Registry, Name and ExpiresAt, and the loop may go on; any other
+// error comes with the zero Token and ends it. Errors: [ErrUnavailable],
 // [ErrInvalid] (fields "registry", "namePrefix", "owner").
 func (m *Manager) Tokens(ctx context.Context, filter Filter) iter.Seq2[Token, error] {
 	const pageSize = 100
@@ -287,12 +292,15 @@ func (m *Manager) Tokens(ctx context.Context, filter Filter) iter.Seq2[Token, er
 		}
 		query := store.Query{Registry: m.registry, NamePrefix: filter.NamePrefix, Limit: pageSize}
 		for {
-			page, err := m.store.List(ctx, query)
+			page, err := m.list(ctx, query)
 			if err != nil {
-				yield(Token{}, unavailable(err))
+				yield(Token{}, err)
 				return
 			}
 			for _, r := range page.Records {
+				if r.Registry != m.registry {
+					continue
+				}
 				t, err := m.token(r)
 				if errors.Is(err, ErrNotFound) || err == nil && filter.Owner != "" && t.Owner != filter.Owner {
 					continue
@@ -306,6 +314,17 @@ func (m *Manager) Tokens(ctx context.Context, filter Filter) iter.Seq2[Token, er
 			}
 		}
 	}
+}
+
+func (m *Manager) list(ctx context.Context, q store.Query) (store.Page, error) {
+	if err := ctx.Err(); err != nil {
+		return store.Page{}, unavailable(err)
+	}
+	page, err := m.store.List(ctx, q)
+	if err != nil {
+		return store.Page{}, unavailable(err)
+	}
+	return page, nil
 }
 
 // EditToken changes a token's status, its expiry, or both, and returns it as
@@ -402,7 +421,7 @@ func (m *Manager) RetireOldSecret(ctx context.Context, id uuid.UUID) (Token, err
 // [ErrUnavailable], [ErrOutcomeUnknown].
 func (m *Manager) DeleteToken(ctx context.Context, id uuid.UUID) error {
 	r, err := m.deleteToken(ctx, id)
-	event := recordEvent(OpDelete, r)
+	event := m.recordEvent(OpDelete, r)
 	event.Registry, event.TokenID, event.Outcome = m.registry, id, Succeeded
 	if err != nil {
 		event = event.failed(err)

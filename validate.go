@@ -20,8 +20,12 @@ const (
 	maxNameLength  = 63
 	maxOwnerLength = 255
 
+	// maxScopes is more than fit into a record, each at its shortest:
+	// "registry:*:list" in quotes, and a comma.
+	maxScopes = store.MaxData / 18
+
 	ruleActionText = `may hold only "pull", "push", "admin" and "list", joined by commas`
-	ruleSize       = "must fit, with all else that is kept of the token, into 1 MiB"
+	ruleSize       = "must fit, with all else that is kept of the token and 1 KiB to spare, into 1 MiB"
 )
 
 var secretPrefixPattern = regexp.MustCompile(`^[a-z][a-z0-9]{1,15}$`)
@@ -34,6 +38,8 @@ type validation struct {
 func (v *validation) fault(field, rule string) {
 	v.faults = multierror.Append(v.faults, FieldError{Field: field, Rule: rule})
 }
+
+func (v *validation) fields() []FieldError { return (&ValidationError{v.faults}).Fields() }
 
 // err returns nil when no fault was found. A nil *multierror.Error in an error
 // would not be nil, so it never leaves this file.
@@ -94,6 +100,9 @@ func (v *validation) owner(owner string) {
 	} else if i := strings.IndexFunc(owner, unicode.IsControl); i >= 0 {
 		v.fault("owner", fmt.Sprintf("must not hold control characters (at byte %d)", i))
 	}
+	if len(FindSecrets(owner)) > 0 {
+		v.fault("owner", "must not hold a secret")
+	}
 }
 
 func (v *validation) status(s Status) {
@@ -133,35 +142,43 @@ func roundUp(t time.Time) time.Time {
 
 // scopes checks the scopes of an input and returns them spelled out.
 func (v *validation) scopes(scopes []Scope) []Scope {
+	if len(scopes) > maxScopes {
+		v.fault("scopes", ruleSize)
+		return nil
+	}
 	normal := make([]Scope, len(scopes))
 	for i, s := range scopes {
 		normal[i] = s.normal()
-		v.scope(fmt.Sprintf("scopes[%d].", i), normal[i])
+		var one validation
+		one.scope(normal[i])
+		for _, fault := range one.fields() {
+			v.fault(fmt.Sprintf("scopes[%d].%s", i, fault.Field), fault.Rule)
+		}
 	}
 	return normal
 }
 
-// scope checks a scope whose fields are named with a prefix: "scopes[2].".
-func (v *validation) scope(prefix string, s Scope) {
+func (v *validation) scope(s Scope) {
 	s = s.normal()
-	v.scopeType(prefix+"type", s.Type)
-	v.scopePath(prefix+"path", s.Path)
-	v.scopeActions(prefix+"actions", s)
+	v.scopeType(s.Type)
+	v.scopePath(s.Path)
+	v.scopeActions(s)
 }
 
-func (v *validation) scopePath(field, path string) {
+func (v *validation) scopePath(path string) {
 	for _, fault := range pattern.Check(path) {
-		v.fault(field, fault.Error())
+		v.fault("path", fault.Error())
 	}
 }
 
-func (v *validation) scopeType(field string, t ScopeType) {
+func (v *validation) scopeType(t ScopeType) {
 	if t != RepositoryType && t != RegistryType {
-		v.fault(field, `must be "repository" or "registry"`)
+		v.fault("type", `must be "repository" or "registry"`)
 	}
 }
 
-func (v *validation) scopeActions(field string, s Scope) {
+func (v *validation) scopeActions(s Scope) {
+	const field = "actions"
 	switch {
 	case s.Actions&^allActions != 0:
 		v.fault(field, `may hold only "pull", "push", "admin" and "list"`)
@@ -186,11 +203,11 @@ func (v *validation) scopeText(text string) Scope {
 	s := Scope{Type: ScopeType(text[:first]), Path: text[first+1 : last]}
 	var known bool
 	if s.Actions, known = parseActions(text[last+1:]); known {
-		v.scope("", s)
+		v.scope(s)
 		return s
 	}
-	v.scopeType("type", s.Type)
-	v.scopePath("path", s.Path)
+	v.scopeType(s.Type)
+	v.scopePath(s.Path)
 	v.fault("actions", ruleActionText)
 	return s
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,8 +30,9 @@ var errUnchanged = errors.New("unchanged")
 // unavailable is the error for a store that gave no answer.
 func unavailable(err error) error { return fmt.Errorf("%w: %w", ErrUnavailable, err) }
 
-// read asks the store for a record of this registry.
-func (m *Manager) read(ctx context.Context, get func() (store.Record, error)) (store.Record, error) {
+// read asks the store for a record of this registry; what it returns besides,
+// isAsked must recognise.
+func (m *Manager) read(ctx context.Context, get func() (store.Record, error), isAsked func(store.Record) bool) (store.Record, error) {
 	v := m.validation()
 	if err := v.err(); err != nil {
 		return store.Record{}, err
@@ -42,7 +42,7 @@ func (m *Manager) read(ctx context.Context, get func() (store.Record, error)) (s
 	}
 	r, err := get()
 	switch {
-	case errors.Is(err, store.ErrNotFound), err == nil && r.Registry != m.registry:
+	case errors.Is(err, store.ErrNotFound), err == nil && (r.Registry != m.registry || !isAsked(r)):
 		return store.Record{}, ErrNotFound
 	case err != nil:
 		return store.Record{}, unavailable(err)
@@ -52,7 +52,16 @@ func (m *Manager) read(ctx context.Context, get func() (store.Record, error)) (s
 
 // record returns the record with this ID if it is one of this registry's.
 func (m *Manager) record(ctx context.Context, id uuid.UUID) (store.Record, error) {
-	return m.read(ctx, func() (store.Record, error) { return m.store.Get(ctx, id) })
+	return m.read(ctx,
+		func() (store.Record, error) { return m.store.Get(ctx, id) },
+		func(r store.Record) bool { return r.ID == id })
+}
+
+// recordByName returns this registry's record of exactly this name.
+func (m *Manager) recordByName(ctx context.Context, name string) (store.Record, error) {
+	return m.read(ctx,
+		func() (store.Record, error) { return m.store.GetByName(ctx, m.registry, name) },
+		func(r store.Record) bool { return r.Name == name })
 }
 
 // An applyFunc edits a token as it stood when it was read, at the instant now.
@@ -73,15 +82,15 @@ func (m *Manager) change(ctx context.Context, op Operation, id uuid.UUID, input 
 		m.observe(ctx, event.failed(err))
 		return Token{}, err
 	}
-	event.Outcome, event.Scopes = Succeeded, slices.Clone(event.Scopes)
+	event.Outcome = Succeeded
 	m.observe(ctx, event)
-	m.sweepBy(e.ExpiresAt)
+	m.sweepers.tell(m.dueAt(e.ExpiresAt))
 	return e.Token, nil
 }
 
 func (m *Manager) tryChange(ctx context.Context, id uuid.UUID, input validation, apply applyFunc) (entry, Event, error) {
 	if err := input.err(); err != nil {
-		return entry{}, Event{}, err
+		return entry{}, m.eventAbout(ctx, id), err
 	}
 	for attempt := range maxAttempts {
 		if err := pause(ctx, attempt); err != nil {
@@ -95,6 +104,19 @@ func (m *Manager) tryChange(ctx context.Context, id uuid.UUID, input validation,
 	return entry{}, Event{}, ErrConflict
 }
 
+// eventAbout begins an event about a token that there is no other reason to
+// read.
+func (m *Manager) eventAbout(ctx context.Context, id uuid.UUID) Event {
+	if !m.isObserved() {
+		return Event{}
+	}
+	r, err := m.record(ctx, id)
+	if err != nil {
+		return Event{}
+	}
+	return m.recordEvent("", r)
+}
+
 // changeOnce is one attempt of change. Errors: store.ErrConflict if somebody
 // else was faster.
 func (m *Manager) changeOnce(ctx context.Context, id uuid.UUID, apply applyFunc) (entry, Event, error) {
@@ -106,11 +128,12 @@ func (m *Manager) changeOnce(ctx context.Context, id uuid.UUID, apply applyFunc)
 	if hasEnded(r.ExpiresAt, now) {
 		return entry{}, Event{}, ErrNotFound
 	}
-	event := recordEvent("", r)
+	event := Event{TokenName: r.Name}
 	e, err := decodeRecord(r)
 	if err != nil {
 		return entry{}, event, err
 	}
+	event.Owner = e.Owner
 	e.dropEndedSecrets(now)
 	if err := apply(&e, now, &event); err != nil {
 		return e, event, err
@@ -138,19 +161,24 @@ func (m *Manager) insert(ctx context.Context, r store.Record) error {
 				return nil
 			})
 		}
-		holder, err := m.read(ctx, func() (store.Record, error) { return m.store.GetByName(ctx, r.Registry, r.Name) })
+		holder, err := m.recordByName(ctx, r.Name)
 		switch {
 		case errors.Is(err, ErrNotFound):
 			continue
 		case err != nil:
 			return err
+		case holder.ID == r.ID: // somebody on the way to the store tried twice
+			return nil
 		case !hasEnded(holder.ExpiresAt, m.now()):
 			return ErrNameTaken
 		}
-		err = m.expire(ctx, holder)
-		if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, store.ErrConflict) {
+		switch err := m.expire(ctx, holder); {
+		case err == nil, errors.Is(err, ErrNotFound), errors.Is(err, store.ErrConflict):
+		case errors.Is(err, ErrOutcomeUnknown):
 			// Whatever became of the old record, the new one was not written.
 			return unavailable(errors.New("removing the expired token of that name: " + err.Error()))
+		default:
+			return err
 		}
 	}
 	return ErrConflict
@@ -198,27 +226,46 @@ func (s *shared) settle(ctx context.Context, err error, id uuid.UUID, judge func
 	case isSure(err):
 		return unavailable(err)
 	}
+	verdict := s.reread(ctx, id, judge)
+	switch {
+	case !errors.Is(verdict, ErrOutcomeUnknown):
+		return verdict
+	case isContextEnd(err) && !errors.Is(err, store.ErrUnknown):
+		return unavailable(err)
+	}
+	return fmt.Errorf("%w: %w", verdict, err)
+}
+
+// reread looks for a write whatever became of the caller, and tries again as
+// long as the store cannot be asked: what ate the acknowledgement may eat the
+// first answer too.
+func (s *shared) reread(ctx context.Context, id uuid.UUID, judge func(found *store.Record) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
-	verdict := ErrOutcomeUnknown
-	switch found, readErr := s.store.Get(ctx, id); {
-	case readErr == nil:
-		verdict = judge(&found)
-	case errors.Is(readErr, store.ErrNotFound):
-		verdict = judge(nil)
+	for wait := 10 * time.Millisecond; ; wait *= 2 {
+		found, err := s.store.Get(ctx, id)
+		switch {
+		case err == nil:
+			return judge(&found)
+		case errors.Is(err, store.ErrNotFound):
+			return judge(nil)
+		case errors.Is(err, store.ErrClosed), sleep(ctx, wait) != nil:
+			return ErrOutcomeUnknown
+		}
 	}
-	if errors.Is(verdict, ErrOutcomeUnknown) {
-		return fmt.Errorf("%w: %w", verdict, err)
-	}
-	return verdict
+}
+
+// isContextEnd reports whether a store gave up since its context ended. By the
+// port that means that nothing was written; but a store that hands its driver's
+// error on breaks this rule before any other, so settle looks.
+func isContextEnd(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // isSure reports whether a store's error promises that nothing was written. An
 // error that is none of the port's promises nothing.
 func isSure(err error) bool {
-	for _, sure := range []error{
-		store.ErrExists, store.ErrInvalid, store.ErrClosed, store.ErrUnavailable, context.Canceled, context.DeadlineExceeded,
-	} {
+	for _, sure := range []error{store.ErrExists, store.ErrInvalid, store.ErrClosed, store.ErrUnavailable} {
 		if errors.Is(err, sure) {
 			return true
 		}
@@ -236,11 +283,19 @@ func pause(ctx context.Context, attempt int) error {
 		return nil
 	}
 	longest := min(time.Duration(attempt)*100*time.Microsecond, 20*time.Millisecond)
-	timer := time.NewTimer(rand.N(longest))
+	if err := sleep(ctx, rand.N(longest)); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// sleep returns nil after d, or why ctx ended before.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return unavailable(ctx.Err())
+		return ctx.Err()
 	case <-timer.C:
 		return nil
 	}

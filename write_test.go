@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -69,17 +71,85 @@ func TestLostAcknowledgementOfCreate(t *testing.T) {
 	require.NotErrorIs(t, err, regtoken.ErrUnavailable)
 	require.Empty(t, c.Password.Reveal())
 
-	h.put = once(lost)
-	h.read = func(context.Context) error { return fmt.Errorf("%w: down", store.ErrUnavailable) }
-	_, _, err = r.CreateToken(t.Context(), regtoken.TokenSpec{Name: "unread"})
-	require.ErrorIs(t, err, regtoken.ErrOutcomeUnknown, "reading it again failed")
-	h.read = nil
-	_, _, err = r.CreateToken(t.Context(), regtoken.TokenSpec{Name: "unread"})
-	require.ErrorIs(t, err, regtoken.ErrNameTaken, "a retry makes no second token")
-
 	h.put = once(failWith(errors.New("not an error of the port")))
 	_, _, err = r.CreateToken(t.Context(), regtoken.TokenSpec{Name: "foreign"})
 	require.ErrorIs(t, err, regtoken.ErrOutcomeUnknown, "an error that promises nothing")
+}
+
+func TestLostAcknowledgementAndFailingReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, h := hookedRig(t)
+		begin, outage := time.Now(), time.Second
+		h.put = once(lost)
+		h.read = func(context.Context) error {
+			if time.Since(begin) < outage {
+				return fmt.Errorf("%w: down", store.ErrUnavailable)
+			}
+			return nil
+		}
+		r.create(t, regtoken.TokenSpec{Name: "found-later"})
+
+		begin, outage = time.Now(), time.Hour
+		h.put = once(lost)
+		r.log.Take()
+		_, _, err := r.CreateToken(t.Context(), regtoken.TokenSpec{Name: "not-found", Owner: "me"})
+		require.ErrorIs(t, err, regtoken.ErrOutcomeUnknown, "reading it again failed")
+		require.Equal(t, 5*time.Second, time.Since(begin).Round(time.Second))
+		told := r.log.Take()[0]
+		begin = time.Time{}
+		_, _, err = r.CreateToken(t.Context(), regtoken.TokenSpec{Name: "not-found"})
+		require.ErrorIs(t, err, regtoken.ErrNameTaken, "a retry makes no second token")
+		token, err := r.TokenByName(t.Context(), "not-found")
+		require.NoError(t, err)
+		require.Equal(t, []any{token.ID, "me"}, []any{told.TokenID, told.Owner}, "what an operator needs to look for it")
+	})
+}
+
+// A store that hands on the error of a context although it did write.
+func TestWriteWhoseContextEndedOnTheWay(t *testing.T) {
+	r, h := hookedRig(t)
+	token, old := r.create(t, regtoken.TokenSpec{Name: "rotated"})
+	h.put = once(func(_ context.Context, _ store.Record, next func() (store.Rev, error)) (store.Rev, error) {
+		_, err := next()
+		require.NoError(t, err)
+		return 0, context.Canceled
+	})
+	c, err := r.RotateSecret(t.Context(), token.ID, 0)
+	require.NoError(t, err)
+	_, err = r.Authenticate(t.Context(), c.Login())
+	require.NoError(t, err, "the new secret is not lost")
+	_, err = r.Authenticate(t.Context(), old.Login())
+	require.ErrorIs(t, err, regtoken.ErrUnauthenticated)
+
+	h.put = failWith(context.Canceled)
+	_, err = r.RotateSecret(t.Context(), token.ID, 0)
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, err, regtoken.ErrUnavailable, "by the port's word")
+}
+
+// Something on the way to the store tried twice, and met itself.
+func TestCreateThatMeetsItself(t *testing.T) {
+	r, h := hookedRig(t)
+	h.put = once(func(_ context.Context, _ store.Record, next func() (store.Rev, error)) (store.Rev, error) {
+		_, err := next()
+		require.NoError(t, err)
+		return next()
+	})
+	_, c := r.create(t, regtoken.TokenSpec{Name: "twice"})
+	_, err := r.Authenticate(t.Context(), c.Login())
+	require.NoError(t, err)
+}
+
+// A store that breaks the port's promises gives nothing away.
+func TestStoreThatReturnsWhatWasNotAsked(t *testing.T) {
+	r, h := hookedRig(t)
+	_, c := r.create(t, regtoken.TokenSpec{Name: "case"})
+	_, _, err := r.Registry("team-b").CreateToken(t.Context(), regtoken.TokenSpec{Name: "hidden"})
+	require.NoError(t, err)
+	h.fold = true
+	_, err = r.Authenticate(t.Context(), regtoken.Login{Name: "cASE", Password: c.Password})
+	require.ErrorIs(t, err, regtoken.ErrUnauthenticated)
+	require.Equal(t, []string{"case"}, names(t, r.Manager, regtoken.Filter{}))
 }
 
 func TestLostAcknowledgementAfterTheCallerLeft(t *testing.T) {
@@ -286,7 +356,10 @@ func TestUnreadableRecords(t *testing.T) {
 		{good[:len(good)-1], "unexpected EOF"},
 		{good[:len(good)-1] + `,"more":1}`, "unknown field"},
 		{`{"v":1,"createdAt":"2026-03-01T12:00:00Z"}`, "0 secrets"},
-		{`{"v":1,"secrets":[{"sha256":"AAAA"}]}`, "digest"},
+		{`{"v":1,"secrets":[{"id":"019ca945-0a00-7000-8000-000000000002","sha256":"AAAA"}]}`, "digest"},
+		{`{"v":1,"secrets":[{"sha256":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}]}`, "no ID"},
+		{strings.Replace(good, `"createdAt":"2026-03-01T12:00:00Z"}]`, `"createdAt":"2026-03-01T12:00:00Z","expiresAt":"2026-03-01T13:00:00Z"}]`, 1), "must end"},
+		{strings.Replace(good, `"repository:a:pull"`, "null", 1), "scope 0 is missing"},
 		{`{"v":1,"secrets":[{"sha256":"AAAA"},{},{}]}`, "3 secrets"},
 		{`{"v":1,"scopes":["repository:a:push"],"secrets":[]}`, "actions"},
 		{`{"v":1,"scopes":["repository:**:pull"],"secrets":[]}`, "path"},
@@ -299,6 +372,7 @@ func TestUnreadableRecords(t *testing.T) {
 		require.ErrorIs(t, err, regtoken.ErrUnavailable, row.data)
 		require.ErrorContains(t, err, row.says)
 		require.ErrorContains(t, err, token.ID.String())
+		require.NotErrorIs(t, err, regtoken.ErrInvalid, "no fault of an input")
 		_, err = r.Authenticate(t.Context(), c.Login())
 		require.ErrorIs(t, err, regtoken.ErrUnavailable)
 		_, err = r.EditToken(t.Context(), token.ID, regtoken.Edit{Status: regtoken.Disabled})
@@ -310,9 +384,10 @@ func TestUnreadableRecords(t *testing.T) {
 	// It does not hide the others, and can be deleted.
 	r.create(t, regtoken.TokenSpec{Name: "readable"})
 	var failed, listed int
-	for _, err := range r.Tokens(t.Context(), regtoken.Filter{}) {
+	for listedToken, err := range r.Tokens(t.Context(), regtoken.Filter{}) {
 		if err != nil {
 			failed++
+			require.Equal(t, regtoken.Token{ID: token.ID, Name: "future"}, listedToken, "enough to delete it by")
 		} else {
 			listed++
 		}
