@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -337,10 +338,13 @@ func auditableName(name string) string {
 }
 
 // auditablePath returns a path that may be shown: what is no repository name
-// is cut short, and secrets in it are blotted out.
+// is cut short, and what may be a secret in it is blotted out.
 func auditablePath(path string) string {
 	if pattern.IsName(path) {
 		return path
+	}
+	if len(path) > 2*pattern.MaxLength { // cut, but not through a secret
+		path = strings.TrimRightFunc(path[:2*pattern.MaxLength], func(r rune) bool { return r < utf8.RuneSelf && isAlphanumeric(byte(r)) })
 	}
 	path = redactSecrets(path)
 	return strings.ToValidUTF8(path[:min(len(path), pattern.MaxLength)], "\uFFFD")

@@ -248,8 +248,13 @@ func (g *Guard) authorize(grant *regtoken.Grant, d demand) *refusal {
 			return g.refusalOf(err)
 		}
 	}
-	if d.endpoint == catalog && !grant.CanList() {
-		return noListing
+	if d.endpoint == catalog {
+		if err := grant.AuthorizeList(); err != nil {
+			if errors.Is(err, regtoken.ErrDenied) {
+				return noListing
+			}
+			return g.refusalOf(err)
+		}
 	}
 	return nil
 }
