@@ -9,7 +9,7 @@ import "context"
 // could be no token's is left out, and a Path is shown as elsewhere. The
 // event's other texts are the caller's to keep free of secrets.
 func (m *Manager) Report(ctx context.Context, e Event) {
-	e.Registry = auditableName(m.registry)
+	e.Registry = m.registry
 	e.TokenName = auditableName(e.TokenName)
 	e.Path = auditablePath(e.Path)
 	m.observe(ctx, e)
