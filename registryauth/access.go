@@ -55,6 +55,10 @@ var (
 	}
 )
 
+// maxSources bounds the repositories that one request may mount from: the
+// specification has one.
+const maxSources = 16
+
 // locate reads a path from the right: a repository's name may hold any of the
 // words that follow it. No endpoint: the path is unknown. The repository is ""
 // for an endpoint that has none.
@@ -162,7 +166,11 @@ func demandOf(r *http.Request) (demand, *refusal) {
 		}
 		sources := d.query["from"]
 		slices.Sort(sources)
-		for _, source := range slices.Compact(sources) {
+		sources = slices.Compact(sources)
+		if len(sources) > maxSources {
+			return demand{}, manyFrom
+		}
+		for _, source := range sources {
 			d.accesses = append(d.accesses, access{source, regtoken.Pull})
 		}
 	}

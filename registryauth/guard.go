@@ -1,29 +1,18 @@
 package registryauth
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/regtoken/regtoken"
 )
 
-const (
-	defaultRealm               = "regtoken"
-	defaultFailedLogins        = 20
-	defaultFailedLoginInterval = 3 * time.Second
-)
-
-// Where a guard with a [TokenServer] serves it.
-const (
-	TokenPath = "/token"
-	JWKSPath  = "/token/jwks"
-)
+const defaultRealm = "regtoken"
 
 // GuardOptions configure a [Guard]. The zero value holds the defaults.
 type GuardOptions struct {
@@ -32,16 +21,19 @@ type GuardOptions struct {
 	// "regtoken".
 	Realm string
 
-	// TokenServer lets the guard take Bearer tokens (JWTs) of this token
-	// server besides HTTP Basic, challenge clients to get one, and serve the
-	// token server on its own origin, at [TokenPath] and [JWKSPath]. Nil is
-	// Basic alone.
+	// TokenServer makes the guard take the JWTs of this token server as Bearer
+	// tokens, besides HTTP Basic, and tell clients to get one; and serve the
+	// token server on the registry's own origin, at [TokenPath] and
+	// [JWKSPath]. It should be one for the same Manager. Nil is Basic alone.
 	TokenServer *TokenServer
 
-	// TokenURL is the public URL of the token endpoint, the realm of the
-	// Bearer challenge: "https://registry.example.com/token". "" is TokenPath
-	// on the origin that the client asked: its Host header, and https if the
-	// connection is TLS or a trusted proxy says so by X-Forwarded-Proto.
+	// TokenURL is the public URL of the token endpoint, which clients are
+	// told: "https://registry.example.com/token". "" is TokenPath on the
+	// origin that the client asked, which every client accepts: the request's
+	// Host, with https if the connection is TLS or if a trusted proxy says
+	// "https" in X-Forwarded-Proto, else http. Set it if a proxy in front ends
+	// TLS and is not trusted, or changes Host. It must be "" without a
+	// TokenServer.
 	TokenURL string
 
 	// TrustedProxies are the addresses of proxies in front of the guard whose
@@ -49,6 +41,9 @@ type GuardOptions struct {
 	// logins are counted by and that audit events name as the actor. A proxy
 	// that is not listed is taken for the client itself. None by default. An
 	// IPv4 prefix is written as such, not mapped into IPv6.
+	//
+	// With a TokenServer, this and the next two are left zero: its options
+	// hold for both.
 	TrustedProxies []netip.Prefix
 
 	// FailedLogins is how many logins one address may fail with at once
@@ -61,16 +56,17 @@ type GuardOptions struct {
 	// negative.
 	FailedLoginInterval time.Duration
 
-	// Now is the clock that FailedLoginInterval is measured by. Nil is
-	// [time.Now].
+	// Now is the clock that FailedLoginInterval is measured by, and that JWTs
+	// begin and end by. Nil is that of the TokenServer, or [time.Now].
 	Now func() time.Time
 }
 
 // A Guard is an [http.Handler] in front of a registry's, and lets through the
 // requests that a token of a [regtoken.Manager] allows. It knows the API of
 // the OCI distribution specification and Docker's registry catalogue, at the
-// root of its origin ("/v2/"), and clients log in by HTTP Basic
-// authentication. It is safe for concurrent use, and starts no goroutine.
+// root of its origin ("/v2/"). Clients log in by HTTP Basic authentication or,
+// given a [TokenServer], with a Bearer token. It is safe for concurrent use,
+// and starts no goroutine.
 //
 // What a request needs:
 //
@@ -97,6 +93,13 @@ type GuardOptions struct {
 // and names no repository that is not shown. They come in the registry's order
 // if it can go on behind a name, else in that of bytes.
 //
+// With a Bearer token a request needs two things: that the token it was got
+// with may do it now, by the store, and that it was asked for it. Where only
+// the second is missing, the answer is 401 with what to ask for; a client that
+// then gets a new one succeeds. So disabling, deleting, narrowing and rotating
+// take effect on JWTs in use as fast as on passwords. The listing is bounded
+// the same way, and shows what the token's registry scopes match.
+//
 // Its own answers have the specification's form of an error: 401 with a
 // challenge for a login that is missing or wrong, 403 for rights that are, 429
 // for an address with too many failed logins, and 503 when the store cannot
@@ -105,11 +108,15 @@ type GuardOptions struct {
 // Some registries share blobs between repositories: there, who may pull from
 // one repository and knows a blob's digest can read it from any.
 type Guard struct {
-	registry     http.Handler
-	manager      *regtoken.Manager
-	peers        peers
-	limit        *loginLimit
-	unauthorized *refusal
+	registry       http.Handler
+	manager        *regtoken.Manager
+	logins         *logins
+	basicChallenge string
+
+	tokens   *TokenServer // nil: Basic alone
+	jwks     http.Handler
+	tokenURL string
+	now      func() time.Time
 }
 
 var _ http.Handler = (*Guard)(nil)
@@ -125,35 +132,33 @@ func NewGuard(registry http.Handler, m *regtoken.Manager, opts *GuardOptions) (*
 	if o.Realm == "" {
 		o.Realm = defaultRealm
 	}
-	if o.FailedLogins == 0 {
-		o.FailedLogins = defaultFailedLogins
-	}
-	if o.FailedLoginInterval == 0 {
-		o.FailedLoginInterval = defaultFailedLoginInterval
-	}
 	if o.Now == nil {
 		o.Now = time.Now
+		if o.TokenServer != nil {
+			o.Now = o.TokenServer.options.Now
+		}
 	}
-	if err := validate(registry, m, o); err != nil {
+	policy := loginPolicy{o.TrustedProxies, o.FailedLogins, o.FailedLoginInterval}
+	if err := validateGuard(registry, m, o, policy); err != nil {
 		return nil, err
 	}
-	limit, err := newLoginLimit(o.Now, o.FailedLogins, o.FailedLoginInterval)
-	if err != nil {
-		return nil, err
+	g := &Guard{
+		registry:       registry,
+		manager:        m,
+		basicChallenge: `Basic realm="` + o.Realm + `"`,
+		tokenURL:       o.TokenURL,
+		now:            o.Now,
 	}
-	return &Guard{
-		registry: registry,
-		manager:  m,
-		peers:    peers{slices.Clone(o.TrustedProxies)},
-		limit:    limit,
-		unauthorized: &refusal{
-			status: http.StatusUnauthorized, code: "UNAUTHORIZED", message: "a valid login is required",
-			header: "WWW-Authenticate", value: `Basic realm="` + o.Realm + `"`,
-		},
-	}, nil
+	if o.TokenServer != nil {
+		g.tokens, g.jwks, g.logins = o.TokenServer, o.TokenServer.JWKS(), o.TokenServer.logins
+		return g, nil
+	}
+	var err error
+	g.logins, err = newLogins(policy, o.Now)
+	return g, err
 }
 
-func validate(registry http.Handler, m *regtoken.Manager, o GuardOptions) error {
+func validateGuard(registry http.Handler, m *regtoken.Manager, o GuardOptions, policy loginPolicy) error {
 	var faults []regtoken.FieldError
 	fault := func(field, rule string) {
 		faults = append(faults, regtoken.FieldError{Field: field, Rule: rule})
@@ -167,18 +172,13 @@ func validate(registry http.Handler, m *regtoken.Manager, o GuardOptions) error 
 	if strings.ContainsFunc(o.Realm, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
 		fault("GuardOptions.Realm", `must be printable ASCII without " and \`)
 	}
-	for i, prefix := range o.TrustedProxies {
-		if !prefix.IsValid() || prefix.Addr().Is4In6() {
-			fault(fmt.Sprintf("GuardOptions.TrustedProxies[%d]", i), "must be a valid prefix of IPv4 or IPv6, not of IPv4 mapped into IPv6")
-		}
+	if o.TokenURL != "" && (o.TokenServer == nil || !isTokenURL(o.TokenURL)) {
+		fault("GuardOptions.TokenURL", "must be an http or https URL without query, for a TokenServer")
 	}
-	if o.FailedLogins < 0 {
-		fault("GuardOptions.FailedLogins", "must not be negative")
+	if o.TokenServer != nil && !policy.isZero() {
+		fault("GuardOptions.TokenServer", "must have TrustedProxies, FailedLogins and FailedLoginInterval in its own options")
 	}
-	if o.FailedLoginInterval < 0 {
-		fault("GuardOptions.FailedLoginInterval", "must not be negative")
-	}
-	return regtoken.NewValidationError(faults...)
+	return regtoken.NewValidationError(append(faults, policy.faults("GuardOptions")...)...)
 }
 
 // ServeHTTP answers the request or passes it on, as [Guard] says. What goes on
@@ -187,76 +187,140 @@ func validate(registry http.Handler, m *regtoken.Manager, o GuardOptions) error 
 // The registry gets w itself; a panic of the registry is the server's to
 // handle.
 func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if g.serveTokens(w, r) {
+		return
+	}
 	d, refused := demandOf(r)
 	if refused != nil {
 		refused.answer(w, r.Method)
 		return
 	}
-	address := g.peers.addressOf(r)
-	if address.IsValid() && regtoken.ActorFrom(r.Context()) == "" {
-		r = r.WithContext(regtoken.WithActor(r.Context(), address.String()))
-	}
-	grant, refused := g.authenticate(r, address)
-	if refused == nil {
-		refused = g.authorize(grant, d)
+	r, address := g.logins.arrive(r)
+	login, err := g.authenticate(r, address)
+	if err == nil {
+		err = g.authorize(r.Context(), login, d)
 	}
 	switch {
-	case refused != nil:
-		refused.answer(w, r.Method)
+	case err != nil:
+		g.refusalOf(err, r, d).answer(w, r.Method)
 	case d.endpoint == catalog:
-		g.serveCatalog(w, r, d.query, grant)
+		g.serveCatalog(w, r, d.query, login.grant)
 	default:
 		g.registry.ServeHTTP(w, onward(r))
 	}
 }
 
-// authenticate finds out who asks. What is no login at all is not counted as a
-// failed one: clients begin with a request without credentials, to see the
-// challenge.
-func (g *Guard) authenticate(r *http.Request, address netip.Addr) (*regtoken.Grant, *refusal) {
-	login, ok := loginOf(r)
-	if !ok {
-		return nil, g.unauthorized
+// serveTokens answers what is for the token server.
+func (g *Guard) serveTokens(w http.ResponseWriter, r *http.Request) bool {
+	if g.tokens == nil || r.URL == nil || r.URL.Opaque != "" || r.URL.RawPath != "" {
+		return false
 	}
-	if wait := g.limit.wait(address); wait > 0 {
-		return nil, tooMany(wait)
+	switch r.URL.Path {
+	case TokenPath:
+		g.tokens.ServeHTTP(w, r)
+	case JWKSPath:
+		g.jwks.ServeHTTP(w, r)
+	default:
+		return false
 	}
-	grant, err := g.manager.Authenticate(r.Context(), login)
-	if err != nil {
-		if errors.Is(err, regtoken.ErrUnauthenticated) {
-			g.limit.failed(address)
+	return true
+}
+
+var (
+	errNoLogin           = errors.New("registryauth: no login")
+	errInsufficientScope = errors.New("registryauth: the Bearer token was not asked for this")
+)
+
+// A loggedIn is who asks, and by what.
+type loggedIn struct {
+	grant  *regtoken.Grant
+	bearer *claims // nil: by Basic
+}
+
+// authenticate finds out who asks.
+func (g *Guard) authenticate(r *http.Request, address netip.Addr) (loggedIn, error) {
+	if g.tokens != nil {
+		if raw, ok := bearerToken(r); ok {
+			return g.authenticateBearer(r.Context(), raw)
 		}
-		return nil, g.refusalOf(err)
 	}
-	return grant, nil
+	login, ok := basicLogin(r)
+	if !ok {
+		return loggedIn{}, errNoLogin
+	}
+	grant, err := g.logins.authenticate(r.Context(), g.manager, address, login)
+	return loggedIn{grant: grant}, err
 }
 
-// loginOf returns the credentials of a request with exactly one Authorization
-// header, of the scheme Basic.
-func loginOf(r *http.Request) (regtoken.Login, bool) {
-	if len(r.Header["Authorization"]) != 1 {
-		return regtoken.Login{}, false
+// authenticateBearer takes a JWT for what it says, and asks the Manager what
+// that is worth now. It counts for no failed login: a JWT cannot be guessed,
+// and every one fails in the end, with its life.
+func (g *Guard) authenticateBearer(ctx context.Context, raw string) (loggedIn, error) {
+	c, err := g.tokens.verify(raw, g.now())
+	if err != nil {
+		g.manager.Report(ctx, regtoken.Event{
+			Operation: regtoken.OpAuthenticate, Outcome: regtoken.Denied, Reason: ReasonInvalidBearer,
+		})
+		return loggedIn{}, err
 	}
-	name, password, ok := r.BasicAuth()
-	return regtoken.Login{Name: name, Password: regtoken.NewPassword(password)}, ok
+	grant, err := g.manager.GrantFor(ctx, c.Regtoken.TokenID, c.Regtoken.SecretID)
+	if errors.Is(err, regtoken.ErrUnauthenticated) {
+		err = errInvalidBearer
+	}
+	return loggedIn{grant, &c}, err
 }
 
-// authorize returns nil if the grant has all that is demanded.
-func (g *Guard) authorize(grant *regtoken.Grant, d demand) *refusal {
+// authorize returns nil if the login has all that is demanded. If only its
+// Bearer token stands in the way, that is errInsufficientScope: the client may
+// try again with a better one, which it must not be told if that would be of
+// no use.
+func (g *Guard) authorize(ctx context.Context, login loggedIn, d demand) error {
+	insufficient := false
 	for _, a := range d.accesses {
-		if err := grant.Authorize(a.repository, a.actions); err != nil {
-			return g.refusalOf(err)
+		if login.bearer != nil && !login.bearer.covers(a) && login.grant.Explain(a.repository, a.actions).Allowed {
+			insufficient = true
+			g.reportInsufficient(ctx, login, a)
+			continue
+		}
+		if err := login.grant.Authorize(a.repository, a.actions); err != nil {
+			return err
 		}
 	}
 	if d.endpoint == catalog {
-		if err := grant.AuthorizeList(); err != nil {
-			if errors.Is(err, regtoken.ErrDenied) {
-				return noListing
-			}
-			return g.refusalOf(err)
+		if login.bearer != nil && !login.bearer.Regtoken.List && login.grant.CanList() {
+			insufficient = true
+			g.reportInsufficient(ctx, login, access{actions: regtoken.List})
+		} else if err := login.grant.AuthorizeList(); err != nil {
+			return err
 		}
 	}
+	if insufficient {
+		return errInsufficientScope
+	}
 	return nil
+}
+
+func (g *Guard) reportInsufficient(ctx context.Context, login loggedIn, a access) {
+	token := login.grant.Token()
+	g.manager.Report(ctx, regtoken.Event{
+		Operation: regtoken.OpAuthorize, Outcome: regtoken.Denied,
+		TokenID: token.ID, TokenName: token.Name, Owner: token.Owner,
+		Path: a.repository, Action: a.actions, Reason: ReasonNotInBearer,
+	})
+}
+
+// refusalOf maps what stands in the way to the wire.
+func (g *Guard) refusalOf(err error, r *http.Request, d demand) *refusal {
+	switch {
+	case errors.Is(err, errNoLogin), errors.Is(err, regtoken.ErrUnauthenticated):
+		return g.challenge(r, d, bearerMissing)
+	case errors.Is(err, errInvalidBearer):
+		return g.challenge(r, d, bearerInvalid)
+	case errors.Is(err, errInsufficientScope):
+		return g.challenge(r, d, bearerInsufficient)
+	default:
+		return refusalOf(err)
+	}
 }
 
 // onward returns the request as the registry is to see it. Its URL is made

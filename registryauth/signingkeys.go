@@ -5,6 +5,8 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
+	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -28,6 +30,7 @@ const algorithm = jose.EdDSA
 // ([OpenSigningKeys]). SigningKeys are safe for concurrent use, start no
 // goroutine and never change by themselves.
 type SigningKeys struct {
+	path     string // "": in memory alone
 	rotation sync.Mutex
 	set      atomic.Pointer[keySet]
 }
@@ -54,12 +57,24 @@ func (k *SigningKeys) Rotate() error {
 	k.rotation.Lock()
 	defer k.rotation.Unlock()
 	set := k.set.Load()
-	k.set.Store(newKeySet(set.next, newKey(), set.current))
+	if k.path != "" {
+		var err error
+		if set, err = readKeyFile(k.path); err != nil {
+			return keyFileError(k.path, err)
+		}
+	}
+	set = newKeySet(set.next, newKey(), set.current)
+	if k.path != "" {
+		if err := writeKeyFile(k.path, set, os.Rename); err != nil {
+			return keyFileError(k.path, err)
+		}
+	}
+	k.set.Store(set)
 	return nil
 }
 
 // MarshalJWKS returns the public keys as a JSON Web Key Set (RFC 7517).
-func (k *SigningKeys) MarshalJWKS() []byte { return k.set.Load().jwks }
+func (k *SigningKeys) MarshalJWKS() []byte { return slices.Clone(k.set.Load().jwks) }
 
 // A signingKey is a private key and its ID.
 type signingKey struct {
