@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -37,6 +38,7 @@ type world struct {
 	passed  []*http.Request // what the registry got
 	answer  http.HandlerFunc
 	guard   *registryauth.Guard
+	tokens  *registryauth.TokenServer // see newBearerWorld
 }
 
 func newWorld(t *testing.T, opts *registryauth.GuardOptions) *world {
@@ -55,15 +57,17 @@ func newWorld(t *testing.T, opts *registryauth.GuardOptions) *world {
 		opts = &registryauth.GuardOptions{}
 	}
 	opts.Now = now
-	registry := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		w.passed = append(w.passed, r)
-		if w.answer != nil {
-			w.answer(rw, r)
-		}
-	})
-	w.guard, err = registryauth.NewGuard(registry, w.manager, opts)
+	w.guard, err = registryauth.NewGuard(http.HandlerFunc(w.registry), w.manager, opts)
 	require.NoError(t, err)
 	return w
+}
+
+// registry is what is behind the guard.
+func (w *world) registry(rw http.ResponseWriter, r *http.Request) {
+	w.passed = append(w.passed, r)
+	if w.answer != nil {
+		w.answer(rw, r)
+	}
 }
 
 // login makes a token with these scopes.
@@ -108,6 +112,14 @@ func (s *brokenStore) GetByName(ctx context.Context, registry, name string) (sto
 		return store.Record{}, s.err
 	}
 	return s.Store.GetByName(ctx, registry, name)
+}
+
+func (s *brokenStore) Get(ctx context.Context, id uuid.UUID) (store.Record, error) {
+	s.asked++
+	if s.err != nil {
+		return store.Record{}, s.err
+	}
+	return s.Store.Get(ctx, id)
 }
 
 // requireRefusal checks the whole form of an answer of the guard's own.
