@@ -52,7 +52,8 @@ func NewSigningKeys() *SigningKeys {
 // Keys that are kept in a file are read from it first and written to it; only
 // one process should rotate them, and the others should then call
 // [SigningKeys.Reload]. They have the time until the next rotation for it.
-// When Rotate returns an error, the keys are as they were before.
+// When Rotate returns an error, which are those of [OpenSigningKeys], these
+// keys are as they were before.
 func (k *SigningKeys) Rotate() error {
 	k.rotation.Lock()
 	defer k.rotation.Unlock()

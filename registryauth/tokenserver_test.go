@@ -153,7 +153,7 @@ func TestExchangeByGet(t *testing.T) {
 	require.Equal(t, "robot", p.Sub)
 	require.Equal(t, w.now.Unix(), p.Iat)
 	require.Equal(t, p.Iat, p.Nbf)
-	require.Equal(t, p.Iat+300, p.Exp)
+	require.Equal(t, int64(300), p.Exp-p.Iat)
 	require.NotEmpty(t, p.Jti)
 	require.Equal(t, []entry{{"repository", "team/app", []string{"pull", "push"}}}, p.Access)
 	require.Equal(t, token.ID.String(), p.Regtoken.TokenID)
