@@ -158,7 +158,7 @@ func (w *world) grantFor(t *rapid.T) {
 	proved, reasons := w.model.login(token, func(s secret) bool { return s.id == secretID })
 	event := told{operation: regtoken.OpAuthenticate, registry: c.registry, id: id, token: token}
 	if token == nil {
-		reasons = append(reasons, regtoken.ReasonExpired, regtoken.ReasonWrongSecret)
+		reasons = append(reasons, regtoken.ReasonExpired, regtoken.ReasonWrongSecret, regtoken.ReasonSecretEnded)
 	}
 	event.reasons = reasons
 	var want *grant
@@ -187,20 +187,21 @@ func (w *world) authorize(t *rapid.T) {
 	require.Equal(t, realScopes(g.model.token.scopes), pinned.Scopes, "what a grant pinned does not change")
 }
 
-func (w *world) canList(t *rapid.T) {
+func (w *world) authorizeList(t *rapid.T) {
 	if len(w.grants) == 0 {
 		t.Skip("no grant")
 	}
 	g := choose(t, w.grants, "grant")
-	reasons := w.model.canList(&g.model)
+	reasons := w.model.authorizeList(&g.model)
 	require.Equal(t, len(reasons) == 0, g.real.CanList())
-	w.requireAuthorizeTold(t, g, "", actions{list: true}, reasons)
+	w.requireTold(t, g.by, g.actor)
+	w.requireAuthorize(t, g, "", actions{list: true}, reasons, g.real.AuthorizeList())
 }
 
 func (w *world) requireAuthorize(t *rapid.T, g *held, path string, asked actions, reasons []regtoken.Reason, err error) {
 	want := answer{}
 	switch {
-	case slices.Contains(reasons, regtoken.ReasonExpired):
+	case slices.Contains(reasons, regtoken.ReasonExpired), slices.Contains(reasons, regtoken.ReasonSecretEnded):
 		want.err = regtoken.ErrUnauthenticated
 	case len(reasons) > 0:
 		want.err = regtoken.ErrDenied

@@ -60,6 +60,7 @@ func invalid(faults []string) answer {
 var (
 	nameGrammar       = regexp.MustCompile(`^[a-z][a-zA-Z0-9-]{1,61}[a-zA-Z0-9]$`)
 	repositoryGrammar = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
+	secretForm        = regexp.MustCompile(`[a-z][a-z0-9]{1,15}_[0-9A-Za-z]{38}`)
 	controlCharacter  = regexp.MustCompile(`\p{Cc}`)
 )
 
@@ -68,7 +69,7 @@ func isRegistry(s string) bool   { return s == "" || isName(s) }
 func isRepository(s string) bool { return len(s) <= 255 && repositoryGrammar.MatchString(s) }
 
 func isOwner(s string) bool {
-	return len(s) <= 255 && utf8.ValidString(s) && !controlCharacter.MatchString(s)
+	return len(s) <= 255 && utf8.ValidString(s) && !controlCharacter.MatchString(s) && !secretForm.MatchString(s)
 }
 
 func isStatus(s string) bool { return s == "enabled" || s == "disabled" }
@@ -399,12 +400,14 @@ func (m *model) login(t *token, proves func(secret) bool) (secret, []regtoken.Re
 	if t.disabled {
 		reasons = append(reasons, regtoken.ReasonDisabled)
 	}
-	live := m.liveSecrets(t)
-	i := slices.IndexFunc(live, proves)
+	i := slices.IndexFunc(t.secrets, proves)
 	if i < 0 {
 		return secret{}, append(reasons, regtoken.ReasonWrongSecret)
 	}
-	return live[i], reasons
+	if ended(t.secrets[i].ends, m.now) {
+		reasons = append(reasons, regtoken.ReasonSecretEnded)
+	}
+	return t.secrets[i], reasons
 }
 
 // A grant is what a login got: the rights of that moment.
@@ -413,15 +416,22 @@ type grant struct {
 	secret secret
 }
 
-func (m *model) grantHasEnded(g *grant) bool {
-	return ended(g.token.expiry, m.now) || ended(g.secret.ends, m.now)
+// grantEnded returns why a grant is over by itself, if it is.
+func (m *model) grantEnded(g *grant) (reasons []regtoken.Reason) {
+	if ended(g.token.expiry, m.now) {
+		reasons = append(reasons, regtoken.ReasonExpired)
+	}
+	if ended(g.secret.ends, m.now) {
+		reasons = append(reasons, regtoken.ReasonSecretEnded)
+	}
+	return reasons
 }
 
 // authorize returns all the true reasons to deny, none if it is allowed, and
 // the scopes of the right type that match the path.
 func (m *model) authorize(g *grant, path string, asked actions) (reasons []regtoken.Reason, matching []scope) {
-	if m.grantHasEnded(g) {
-		return []regtoken.Reason{regtoken.ReasonExpired}, nil
+	if over := m.grantEnded(g); over != nil {
+		return over, nil
 	}
 	if !isRepository(path) {
 		reasons = append(reasons, regtoken.ReasonInvalidPath)
@@ -459,14 +469,13 @@ func cover(scopes []scope, asked actions) bool {
 	return (got.pull || !asked.pull) && (got.push || !asked.push) && (got.admin || !asked.admin) && (got.list || !asked.list)
 }
 
-// canList returns why a token may not ask for the listing at all, if so.
-func (m *model) canList(g *grant) []regtoken.Reason {
-	isRegistryScope := func(s scope) bool { return s.kind == "registry" }
-	switch {
-	case m.grantHasEnded(g):
-		return []regtoken.Reason{regtoken.ReasonExpired}
-	case !slices.ContainsFunc(g.token.scopes, isRegistryScope):
-		return []regtoken.Reason{regtoken.ReasonNoScope}
+// authorizeList returns why a token may not ask for the listing at all, if so.
+func (m *model) authorizeList(g *grant) []regtoken.Reason {
+	if over := m.grantEnded(g); over != nil {
+		return over
+	}
+	if !slices.ContainsFunc(g.token.scopes, func(s scope) bool { return s.kind == "registry" }) {
+		return []regtoken.Reason{regtoken.ReasonNoRegistryScope}
 	}
 	return nil
 }
