@@ -10,7 +10,7 @@ import (
 // TestMain sets how much a run without flags plays, and sees that no test
 // leaves a goroutine behind.
 func TestMain(m *testing.M) {
-	for name, value := range map[string]string{"rapid.checks": "80", "rapid.steps": "60"} {
+	for name, value := range map[string]string{"rapid.checks": "50", "rapid.steps": "60"} {
 		if err := flag.Set(name, value); err != nil {
 			panic(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -59,12 +60,15 @@ func requireFound(t *testing.T, property func(*rapid.T)) {
 		defer func() { require.NoError(t, flag.Set(name, was)) }()
 	}
 	found := &verdict{name: t.Name()}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		rapid.Check(found, property)
-	}()
-	<-done
+	// What is broken may have the Manager wait and try again: no time for that.
+	synctest.Test(t, func(*testing.T) {
+		done := make(chan struct{})
+		go func() { // which the failure ends
+			defer close(done)
+			rapid.Check(found, property)
+		}()
+		<-done
+	})
 	require.True(t, found.failed, "not found")
 	require.NotContains(t, found.text, "panic after", "found for the wrong reason: %s", found.text)
 }
