@@ -102,10 +102,14 @@ type TokenSpec struct {
 	Status Status
 
 	// Expiry is when the token is to be deleted, at least
-	// [Options.MinLifetime] ahead at the moment of the call (an hour from when
-	// the caller looked at the clock is a little too short); it is rounded up
+	// [Options.MinLifetime] ahead at the moment of the call; it is rounded up
 	// to the millisecond. Zero is never.
 	Expiry time.Time
+
+	// Lifetime says the same as a time from the moment of the call on, which
+	// the caller cannot know to the nanosecond: an hour is an hour. Zero
+	// leaves it to Expiry; not both may be set.
+	Lifetime time.Duration
 
 	// Scopes are the token's first rights; there may be none. Equal ones
 	// count once.
@@ -118,11 +122,12 @@ type Edit struct {
 	Expiry ExpiryChange // zero: as it is
 }
 
-// An ExpiryChange is made by [SetExpiry] or [ClearExpiry]. The zero
-// ExpiryChange changes nothing.
+// An ExpiryChange is made by [SetExpiry], [SetLifetime] or [ClearExpiry]. The
+// zero ExpiryChange changes nothing.
 type ExpiryChange struct {
-	kind expiryChangeKind
-	at   time.Time
+	kind  expiryChangeKind
+	at    time.Time
+	after time.Duration
 }
 
 type expiryChangeKind uint8
@@ -130,12 +135,17 @@ type expiryChangeKind uint8
 const (
 	keepExpiry expiryChangeKind = iota
 	setExpiry
+	setLifetime
 	clearExpiry
 )
 
 // SetExpiry moves the expiry to an instant at least [Options.MinLifetime]
 // ahead, rounded up to the millisecond.
-func SetExpiry(at time.Time) ExpiryChange { return ExpiryChange{setExpiry, at} }
+func SetExpiry(at time.Time) ExpiryChange { return ExpiryChange{kind: setExpiry, at: at} }
+
+// SetLifetime moves the expiry to at least [Options.MinLifetime] after the
+// moment of the edit.
+func SetLifetime(d time.Duration) ExpiryChange { return ExpiryChange{kind: setLifetime, after: d} }
 
 // ClearExpiry lets the token live until it is deleted.
 func ClearExpiry() ExpiryChange { return ExpiryChange{kind: clearExpiry} }
@@ -148,7 +158,7 @@ type Filter struct {
 
 // CreateToken makes a token and returns it with the one credential that logs
 // in with it. The password is never returned again. Errors: [ErrInvalid] with
-// all faults (fields "name", "owner", "status", "expiry", "scopes",
+// all faults (fields "name", "owner", "status", "expiry", "lifetime", "scopes",
 // "scopes[i].path" and so on), [ErrNameTaken], [ErrConflict],
 // [ErrUnavailable], [ErrOutcomeUnknown].
 func (m *Manager) CreateToken(ctx context.Context, spec TokenSpec) (Token, Credential, error) {
@@ -190,9 +200,7 @@ func (m *Manager) newEntry(spec TokenSpec, now time.Time) (entry, error) {
 	v.name("name", spec.Name)
 	v.owner(spec.Owner)
 	v.status(spec.Status)
-	if !spec.Expiry.IsZero() {
-		v.expiry(spec.Expiry, now, m.options.MinLifetime)
-	}
+	expiry := v.specExpiry(spec, now, m.options.MinLifetime)
 	scopes := v.scopes(spec.Scopes)
 	if err := v.err(); err != nil {
 		return entry{}, err
@@ -208,8 +216,8 @@ func (m *Manager) newEntry(spec TokenSpec, now time.Time) (entry, error) {
 	if spec.Status != "" {
 		e.Status = spec.Status
 	}
-	if !spec.Expiry.IsZero() {
-		e.ExpiresAt = roundUp(spec.Expiry)
+	if !expiry.IsZero() {
+		e.ExpiresAt = roundUp(expiry)
 	}
 	e.addScopes(scopes)
 	return e, nil
@@ -334,8 +342,12 @@ func (m *Manager) list(ctx context.Context, q store.Query) (store.Page, error) {
 func (m *Manager) EditToken(ctx context.Context, id uuid.UUID, edit Edit) (Token, error) {
 	v := m.validation()
 	v.status(edit.Status)
+	now := m.now()
+	if edit.Expiry.kind == setLifetime {
+		edit.Expiry = SetExpiry(now.Add(edit.Expiry.after))
+	}
 	if edit.Expiry.kind == setExpiry {
-		v.expiry(edit.Expiry.at, m.now(), m.options.MinLifetime)
+		v.expiry(edit.Expiry.at, now, m.options.MinLifetime)
 	}
 	return m.change(ctx, OpEdit, id, v, func(e *entry, _ time.Time, event *Event) error {
 		event.Detail = e.edit(edit)

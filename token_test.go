@@ -379,6 +379,27 @@ func TestNewManagerInvalid(t *testing.T) {
 	require.NoError(t, err)
 }
 
+func TestLifetime(t *testing.T) {
+	r := newRig(t, func(r *rig, o *regtoken.Options) {
+		o.Now = func() time.Time { r.clock.Advance(time.Nanosecond); return r.clock.Now() } // it never stands still
+	})
+	token, _ := r.create(t, regtoken.TokenSpec{Name: "an-hour", Lifetime: time.Hour})
+	require.Equal(t, start.Add(time.Hour+time.Millisecond), token.ExpiresAt, "exactly one hour is allowed, and rounded up")
+	token, err := r.EditToken(t.Context(), token.ID, regtoken.Edit{Expiry: regtoken.SetLifetime(2 * time.Hour)})
+	require.NoError(t, err)
+	require.Equal(t, start.Add(2*time.Hour+time.Millisecond), token.ExpiresAt)
+	for _, short := range []time.Duration{-time.Hour, time.Hour - time.Nanosecond} {
+		_, _, err = r.CreateToken(t.Context(), regtoken.TokenSpec{Name: "short", Lifetime: short})
+		require.Equal(t, []string{"expiry"}, fields(t, err))
+		_, err = r.EditToken(t.Context(), token.ID, regtoken.Edit{Expiry: regtoken.SetLifetime(short)})
+		require.Equal(t, []string{"expiry"}, fields(t, err))
+	}
+	_, err = r.EditToken(t.Context(), token.ID, regtoken.Edit{Expiry: regtoken.SetLifetime(0)})
+	require.Equal(t, []string{"expiry"}, fields(t, err))
+	_, _, err = r.CreateToken(t.Context(), regtoken.TokenSpec{Name: "both", Lifetime: time.Hour, Expiry: start.Add(9 * time.Hour)})
+	require.Equal(t, []string{"lifetime"}, fields(t, err))
+}
+
 func TestMinLifetime(t *testing.T) {
 	for _, row := range []struct {
 		least, lifetime time.Duration

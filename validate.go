@@ -121,6 +121,23 @@ func (v *validation) expiry(expiry, now time.Time, minLifetime time.Duration) {
 	}
 }
 
+// specExpiry checks the end of a new token, given in either way, and returns
+// it; the zero Time is none.
+func (v *validation) specExpiry(spec TokenSpec, now time.Time, minLifetime time.Duration) time.Time {
+	expiry := spec.Expiry
+	if spec.Lifetime != 0 {
+		if !expiry.IsZero() {
+			v.fault("lifetime", "must not be set beside an expiry")
+			return expiry
+		}
+		expiry = now.Add(spec.Lifetime)
+	}
+	if !expiry.IsZero() {
+		v.expiry(expiry, now, minLifetime)
+	}
+	return expiry
+}
+
 // overlap checks how long an old secret is to stay good, from now on.
 func (v *validation) overlap(overlap time.Duration, now time.Time) {
 	if overlap < 0 {

@@ -187,7 +187,7 @@ func (r *ruin) run(t *rapid.T, call func(context.Context) error) error {
 }
 
 // unsure are the faults after which nobody can know.
-var unsure = []fault{dropped, applied, late, cutShort, foreignAfter, foreignBefore, lostForGood}
+var unsure = []fault{dropped, applied, late, cutShort, foreignAfter, foreignBefore, replaced, lostForGood}
 
 func count(written []fault, kinds ...fault) (n int) {
 	for _, f := range written {
@@ -226,6 +226,8 @@ func (r *ruin) change(t *rapid.T, id uuid.UUID, op regtoken.Operation, whole fun
 	r.requireOutcome(t, err, before, present, exists)
 	unchanged := exists && r.same(before, present())
 	switch applied := r.faulty.puts + r.faulty.deletes; {
+	case err == nil && !exists: // deleted, by a rival or by this call: nobody knows
+		require.NotZero(t, count(r.faulty.written, replaced))
 	case err == nil && !unchanged:
 		require.Equal(t, 1, applied, "%v", r.faulty.written)
 	case err == nil || errors.Is(err, regtoken.ErrOutcomeUnknown):

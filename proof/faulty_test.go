@@ -28,13 +28,14 @@ const (
 	cutShort      fault = "context ends, applied"    //
 	foreignAfter  fault = "foreign error, applied"   // an error that promises nothing
 	foreignBefore fault = "foreign error, not done"  //
+	replaced      fault = "unknown, then overtaken"  // not applied, nor can it be any more
 	lostForGood   fault = "applied, then store down" // until the call that made it is over
 )
 
 var (
 	readFaults   = []fault{unavailable, cancelled, foreign}
 	createFaults = []fault{
-		unavailable, cancelled, overtaken, dropped, applied, late, cutShort, foreignAfter, foreignBefore, lostForGood,
+		unavailable, cancelled, overtaken, dropped, applied, late, cutShort, foreignAfter, foreignBefore, replaced, lostForGood,
 	}
 	replaceFaults = append([]fault{conflict}, createFaults...)
 )
@@ -135,6 +136,9 @@ func (s *faultyStore) write(ctx context.Context, faults []fault, do func() error
 	case overtaken:
 		s.rival()
 	case dropped:
+		return failed(store.ErrUnknown)
+	case replaced:
+		s.rival()
 		return failed(store.ErrUnknown)
 	case foreignBefore:
 		return errNetwork

@@ -290,6 +290,45 @@ func (s *sweepRace) requireOrder(t *rapid.T) {
 	require.NotZero(t, swept)
 }
 
+// TestRunIsPrompt sees Run remove what its own Manager was told of when it
+// falls due, also if that was told of while Run waited for something later, and
+// what another process made within a minute.
+func TestRunIsPrompt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memstore.New()
+		options := &regtoken.Options{MinLifetime: time.Second}
+		m, other := newManager(t, s, options), newManager(t, s, options)
+		ctx, stop := context.WithCancel(t.Context())
+		var loops sync.WaitGroup
+		for range 2 {
+			loops.Go(func() { _ = m.Run(ctx) })
+		}
+		requireGone := func(id uuid.UUID, after time.Duration) {
+			t.Helper()
+			time.Sleep(after)
+			synctest.Wait()
+			_, err := s.Get(ctx, id)
+			require.ErrorIs(t, err, store.ErrNotFound)
+		}
+		create := func(by *regtoken.Manager, name string, life time.Duration) uuid.UUID {
+			t.Helper()
+			token, _, err := by.CreateToken(ctx, regtoken.TokenSpec{Name: name, Expiry: time.Now().Add(life)})
+			require.NoError(t, err)
+			return token.ID
+		}
+		const tick = 101 * time.Millisecond // Run looks ten times a second at most
+		time.Sleep(90 * time.Second)
+		late, soon := create(m, "late", 30*time.Second), create(m, "soon", 5*time.Second)
+		requireGone(soon, 5*time.Second+tick)
+		_, err := m.EditToken(ctx, late, regtoken.Edit{Expiry: regtoken.SetExpiry(time.Now().Add(2 * time.Second))})
+		require.NoError(t, err)
+		requireGone(late, 2*time.Second+tick)
+		requireGone(create(other, "foreign", time.Second), time.Minute+time.Second+tick)
+		stop()
+		loops.Wait()
+	})
+}
+
 // TestRunLeavesNothingBehind starts and stops many Run loops.
 func TestRunLeavesNothingBehind(t *testing.T) {
 	s := memstore.New()
