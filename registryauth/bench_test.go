@@ -1,6 +1,7 @@
 package registryauth_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -39,6 +40,51 @@ func BenchmarkGuard(b *testing.B) {
 			for b.Loop() {
 				w.Body.Reset()
 				guard.ServeHTTP(w, r)
+			}
+		})
+	}
+}
+
+// A token request, and what a guard adds to a request by what it gives.
+func BenchmarkTokenServer(b *testing.B) {
+	m, err := regtoken.NewManager(memstore.New(), nil)
+	require.NoError(b, err)
+	_, credential, err := m.CreateToken(b.Context(), regtoken.TokenSpec{Name: "robot", Scopes: []regtoken.Scope{
+		regtoken.RepositoryScope("team/*", regtoken.Pull|regtoken.Push),
+	}})
+	require.NoError(b, err)
+	tokens, err := registryauth.NewTokenServer(m, &registryauth.TokenServerOptions{Issuer: issuer, Service: service})
+	require.NoError(b, err)
+	guard, err := registryauth.NewGuard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), m, &registryauth.GuardOptions{TokenServer: tokens})
+	require.NoError(b, err)
+
+	exchange := func(query string) *http.Request {
+		r := httptest.NewRequest(http.MethodGet, "/token?service="+service+query, nil)
+		r.SetBasicAuth("robot", credential.Password.Reveal())
+		return r
+	}
+	answer := httptest.NewRecorder()
+	guard.ServeHTTP(answer, exchange("&scope=repository:team/app:pull,push"))
+	var body struct{ Token string }
+	require.NoError(b, json.Unmarshal(answer.Body.Bytes(), &body))
+	bearer := httptest.NewRequest(http.MethodGet, "/v2/team/app/blobs/"+digest, nil)
+	bearer.Header.Set("Authorization", "Bearer "+body.Token)
+
+	for _, c := range []struct {
+		name string
+		r    *http.Request
+	}{
+		{"login", exchange("")},
+		{"exchange", exchange("&scope=repository:team/app:pull,push")},
+		{"bearer", bearer},
+		{"challenge", httptest.NewRequest(http.MethodGet, "/v2/team/app/blobs/"+digest, nil)},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			w := httptest.NewRecorder()
+			b.ReportAllocs()
+			for b.Loop() {
+				w.Body.Reset()
+				guard.ServeHTTP(w, c.r)
 			}
 		})
 	}
