@@ -10,7 +10,8 @@
 //   - TestFaults does so with a store that fails at random: what the Manager
 //     answers must be true of what the store holds. TestFaultsFindMutants shows
 //     that it can fail.
-//   - TestSweepers lets several Run loops race for tokens whose expiry moves.
+//   - TestSweepers lets several Run loops race for tokens whose expiry moves, and
+//     TestRun... see that Run is prompt and leaves nothing behind.
 //   - The tests of concurrency hold the Manager to its promise that writers
 //     never lose each other's change.
 //
