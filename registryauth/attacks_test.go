@@ -213,8 +213,10 @@ func TestAttacksByCredentials(t *testing.T) {
 		t.Run(tries, func(t *testing.T) {
 			w.now = w.now.Add(time.Hour) // or the limit would answer
 			bad := regtoken.Login{Name: c.name, Password: regtoken.NewPassword(c.password)}
+			w.events = nil
 			requireRefusal(t, w.do("GET", "/v2/", bad), http.StatusUnauthorized, "UNAUTHORIZED")
 			requireRefused(t, w.get(&bad, ""), http.StatusUnauthorized, "UNAUTHORIZED", "")
+			require.Equal(t, len(c.name)+len(c.password) >= huge, w.events == nil, "what is too long is not even tried")
 			if len(c.name)+len(c.password) >= huge {
 				requireRefused(t, w.post(formOf(bad)), http.StatusRequestEntityTooLarge, "", "invalid_request")
 			} else {
