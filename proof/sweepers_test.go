@@ -141,6 +141,11 @@ func (s *sweepRace) Put(ctx context.Context, r store.Record) (store.Rev, error) 
 
 func (s *sweepRace) Delete(ctx context.Context, id uuid.UUID, ifRev store.Rev) (store.Rev, error) {
 	if err := s.fail(ctx); err != nil {
+		if ctx.Err() != nil { // the Manager looks whether it is gone, and may find another's work
+			s.mu.Lock()
+			s.doubts[id]++
+			s.mu.Unlock()
+		}
 		return 0, err
 	}
 	before, after := s.doubt(id)
