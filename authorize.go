@@ -220,9 +220,9 @@ type Decision struct {
 	// "" if allowed.
 	Reason Reason
 
-	// Scopes are the scopes that allow it, the fewest in the order of the
-	// token's scopes; under ReasonMissingAction those of the right type that
-	// match the path.
+	// Scopes are scopes that together allow it, in the order of the token's
+	// and each for an action that the ones behind it lack; under
+	// ReasonMissingAction those of the right type that match the path.
 	Scopes []Scope
 }
 
@@ -258,7 +258,7 @@ func (g *Grant) decide(path string, a Action, explain bool) (Reason, []Scope) {
 			scopes = append(scopes, g.token.Scopes[i])
 		}
 		if got.Has(a) {
-			return "", fewest(scopes, a)
+			return "", needed(scopes, a)
 		}
 	}
 	if matched {
@@ -276,9 +276,9 @@ func sameTypes(a Action) (all Action) {
 	return all | a&List
 }
 
-// fewest drops the scopes that add nothing of a to those behind them; the last
+// needed drops the scopes that add nothing of a to those behind them; the last
 // one completed it.
-func fewest(scopes []Scope, a Action) []Scope {
+func needed(scopes []Scope, a Action) []Scope {
 	var got Action
 	var kept []Scope
 	for _, s := range slices.Backward(scopes) {

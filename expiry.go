@@ -54,7 +54,10 @@ func (m *Manager) Sweep(ctx context.Context) (int, error) {
 			case !errors.Is(err, store.ErrConflict):
 				failures = append(failures, err)
 			}
-			if len(failures) == maxSweepFailures || ctx.Err() != nil {
+			if err := ctx.Err(); err != nil {
+				return removed, errors.Join(append(failures, unavailable(err))...)
+			}
+			if len(failures) == maxSweepFailures {
 				return removed, errors.Join(failures...)
 			}
 		}
@@ -76,17 +79,21 @@ func (s *shared) expired(ctx context.Context, until time.Time, limit int) ([]sto
 	return records, nil
 }
 
-// expire removes a record that is past its expiry and tells the observers.
-// Errors: ErrNotFound if somebody else removed it, store.ErrConflict if
-// somebody changed it since it was read.
+// expire removes a record that is past its expiry and tells the observers,
+// unless it was not its to remove. Errors: ErrNotFound if somebody else removed
+// it, store.ErrConflict if somebody changed it since it was read.
 func (s *shared) expire(ctx context.Context, r store.Record) error {
-	if err := s.remove(ctx, r); err != nil {
+	err := s.remove(ctx, r)
+	if errors.Is(err, ErrNotFound) || errors.Is(err, store.ErrConflict) {
 		return err
 	}
 	event := s.recordEvent(OpExpire, r)
 	event.Outcome, event.Detail = Succeeded, "expired "+instant(r.ExpiresAt)
+	if err != nil {
+		event = event.failed(err)
+	}
 	s.observe(ctx, event)
-	return nil
+	return err
 }
 
 // dueAt returns when the record of a token with this expiry is to be removed;

@@ -145,6 +145,56 @@ func TestClockSetBack(t *testing.T) {
 	require.ErrorIs(t, err, regtoken.ErrNotFound, "swept is swept")
 }
 
+// A sweep that is cut short says so, and claims nothing that others did.
+func TestSweepCutShort(t *testing.T) {
+	r, h := hookedRig(t)
+	for i := range 5 {
+		r.create(t, regtoken.TokenSpec{Name: fmt.Sprintf("token-%d", i), Expiry: start.Add(time.Hour)})
+	}
+	r.clock.Advance(time.Hour)
+	ctx, cancel := context.WithCancel(t.Context())
+	h.remove = func(_ context.Context, _ uuid.UUID, _ store.Rev, next func() (store.Rev, error)) (store.Rev, error) {
+		rev, err := next()
+		cancel()
+		return rev, err
+	}
+	n, err := r.Sweep(ctx)
+	require.Equal(t, 1, n)
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, err, regtoken.ErrUnavailable)
+
+	r.log.Take()
+	h.remove = func(_ context.Context, _ uuid.UUID, _ store.Rev, next func() (store.Rev, error)) (store.Rev, error) {
+		_, err := next() // by another sweeper, while this one waited
+		require.NoError(t, err)
+		return 0, context.Canceled
+	}
+	n, err = r.Sweep(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, n)
+	require.Empty(t, r.log.Take())
+}
+
+// What may have been removed is told of, with what is known.
+func TestSweepTellsOfWhatItCannotKnow(t *testing.T) {
+	r, h := hookedRig(t)
+	token, _ := r.create(t, regtoken.TokenSpec{Name: "in-doubt", Owner: "me", Expiry: start.Add(time.Hour)})
+	r.clock.Advance(time.Hour)
+	r.log.Take()
+	h.remove = func(context.Context, uuid.UUID, store.Rev, func() (store.Rev, error)) (store.Rev, error) {
+		return 0, fmt.Errorf("%w: %w", store.ErrUnknown, errNetwork)
+	}
+	_, err := r.Sweep(t.Context())
+	require.ErrorIs(t, err, regtoken.ErrOutcomeUnknown)
+	events := r.log.Take()
+	require.Len(t, events, 1)
+	require.Equal(t, regtoken.OpExpire, events[0].Operation)
+	require.Equal(t, regtoken.Failed, events[0].Outcome)
+	require.Equal(t, token.ID, events[0].TokenID)
+	require.Equal(t, "me", events[0].Owner)
+	require.ErrorIs(t, events[0].Err, errNetwork)
+}
+
 func TestManySweepersDeleteOnce(t *testing.T) {
 	shared := memstore.New()
 	var mu sync.Mutex

@@ -27,7 +27,10 @@ type entry struct {
 	Token
 	digests []digest // of Secrets, in their order
 	rev     store.Rev
-	grew    bool // scopes were added since it was read
+
+	// Since it was read:
+	grew   bool      // scopes were added
+	issued uuid.UUID // the ID of the secret it got, if any
 }
 
 // recordData is the encoding of what has no column of its own in a
@@ -178,11 +181,14 @@ func (e *entry) keepSecrets(n int) {
 	}
 }
 
-// dropEndedSecrets drops the old secret if its overlap has ended.
-func (e *entry) dropEndedSecrets(now time.Time) {
-	if len(e.Secrets) == maxSecrets && hasEnded(e.Secrets[1].ExpiresAt, now) {
+// dropEndedSecrets drops the old secret if its overlap has ended, and reports
+// whether it did.
+func (e *entry) dropEndedSecrets(now time.Time) bool {
+	ended := len(e.Secrets) == maxSecrets && hasEnded(e.Secrets[1].ExpiresAt, now)
+	if ended {
 		e.keepSecrets(1)
 	}
+	return ended
 }
 
 // addScopes adds those that e lacks and returns them.

@@ -130,7 +130,9 @@ func (m *Manager) RemoveScope(ctx context.Context, id uuid.UUID, scope Scope) (T
 			return fmt.Errorf("%w: %v", ErrScopeNotFound, scope.normal())
 		}
 		event.Scopes = []Scope{e.Scopes[i]}
-		e.Scopes = slices.Delete(e.Scopes, i, i+1)
+		if e.Scopes = slices.Delete(e.Scopes, i, i+1); len(e.Scopes) == 0 {
+			e.Scopes = nil
+		}
 		return nil
 	})
 }

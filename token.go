@@ -240,6 +240,7 @@ func (m *Manager) issueSecret(e *entry, now time.Time) Credential {
 	described := Secret{ID: newID(now), CreatedAt: now.Truncate(time.Millisecond)}
 	e.Secrets = slices.Insert(e.Secrets, 0, described)
 	e.digests = slices.Insert(e.digests, 0, digestOf(secret))
+	e.issued = described.ID
 	return Credential{Name: e.Name, Password: NewPassword(secret), SecretID: described.ID}
 }
 
@@ -337,7 +338,8 @@ func (m *Manager) list(ctx context.Context, q store.Query) (store.Page, error) {
 
 // EditToken changes a token's status, its expiry, or both, and returns it as
 // it then is. An expiry is checked when it is set, and left alone when only
-// the status changes. Errors: [ErrNotFound], [ErrInvalid] (fields "registry",
+// the status changes. The edit counts as made when it was begun: one that is
+// under way as the token expires may still keep it. Errors: [ErrNotFound], [ErrInvalid] (fields "registry",
 // "status", "expiry"), [ErrConflict], [ErrUnavailable], [ErrOutcomeUnknown].
 func (m *Manager) EditToken(ctx context.Context, id uuid.UUID, edit Edit) (Token, error) {
 	v := m.validation()
@@ -456,7 +458,7 @@ func (m *Manager) deleteToken(ctx context.Context, id uuid.UUID) (store.Record, 
 			return r, err
 		}
 		if err := pause(ctx, attempt); err != nil {
-			return store.Record{}, err
+			return r, err
 		}
 	}
 	return store.Record{}, ErrConflict

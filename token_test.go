@@ -186,6 +186,15 @@ func TestRotateSecret(t *testing.T) {
 	live.Secrets = token.Secrets
 	require.Equal(t, token, live, "all else stays")
 
+	sixth := rotate(time.Minute)
+	r.clock.Advance(time.Minute)
+	_, err = r.RetireOldSecret(t.Context(), token.ID)
+	require.NoError(t, err)
+	r.clock.Advance(-time.Minute)
+	good(sixth)
+	dead(fifth) // what was retired is so for a clock that is behind, too
+	fifth = sixth
+
 	for _, overlap := range []time.Duration{-1, -time.Hour} {
 		_, err = r.RotateSecret(t.Context(), token.ID, overlap)
 		require.Equal(t, []string{"overlap"}, fields(t, err))

@@ -2,10 +2,12 @@ package regtoken
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -134,15 +136,15 @@ func (m *Manager) changeOnce(ctx context.Context, id uuid.UUID, apply applyFunc)
 		return entry{}, event, err
 	}
 	event.Owner = e.Owner
-	e.dropEndedSecrets(now)
-	if err := apply(&e, now, &event); err != nil {
+	dropped := e.dropEndedSecrets(now)
+	switch err := apply(&e, now, &event); {
+	case errors.Is(err, errUnchanged) && dropped:
+		// What has ended stays ended, also where a clock is behind.
+		return e, event, cmp.Or(m.replace(ctx, &e), err)
+	case err != nil:
 		return e, event, err
 	}
-	changed, err := e.record()
-	if err != nil {
-		return entry{}, event, err
-	}
-	return e, event, m.replace(ctx, changed)
+	return e, event, m.replace(ctx, &e)
 }
 
 // insert creates a record. A token past its expiry that still holds the name
@@ -153,6 +155,9 @@ func (m *Manager) insert(ctx context.Context, r store.Record) error {
 			return err
 		}
 		_, err := m.store.Put(ctx, r)
+		if errors.Is(err, store.ErrConflict) { // with nothing to conflict with
+			return unavailable(err)
+		}
 		if !errors.Is(err, store.ErrExists) {
 			return m.settle(ctx, err, r.ID, func(found *store.Record) error {
 				if found == nil {
@@ -184,15 +189,32 @@ func (m *Manager) insert(ctx context.Context, r store.Record) error {
 	return ErrConflict
 }
 
-// replace writes a changed record. Errors: store.ErrConflict.
-func (m *Manager) replace(ctx context.Context, r store.Record) error {
-	_, err := m.store.Put(ctx, r)
+// replace writes a changed token. Errors: store.ErrConflict.
+func (m *Manager) replace(ctx context.Context, e *entry) error {
+	r, err := e.record()
+	if err != nil {
+		return err
+	}
+	_, err = m.store.Put(ctx, r)
 	return m.settle(ctx, err, r.ID, func(found *store.Record) error {
-		if found == nil || found.Rev == r.Rev || !found.ExpiresAt.Equal(r.ExpiresAt) || !bytes.Equal(found.Data, r.Data) {
+		switch {
+		case found == nil, found.Rev == r.Rev:
 			return ErrOutcomeUnknown
+		case found.ExpiresAt.Equal(r.ExpiresAt) && bytes.Equal(found.Data, r.Data), e.issuedIn(*found):
+			return nil
 		}
-		return nil
+		return ErrOutcomeUnknown
 	})
+}
+
+// issuedIn reports whether a record holds the secret that e was issued: then
+// e's write happened, whatever others wrote on top of it.
+func (e *entry) issuedIn(r store.Record) bool {
+	if e.issued == uuid.Nil {
+		return false
+	}
+	data, err := decodeData(r.Data)
+	return err == nil && slices.ContainsFunc(data.Secrets, func(s secretData) bool { return s.ID == e.issued })
 }
 
 // remove deletes a record at its revision. Errors: ErrNotFound,
@@ -201,6 +223,8 @@ func (s *shared) remove(ctx context.Context, r store.Record) error {
 	_, err := s.store.Delete(ctx, r.ID, r.Rev)
 	return s.settle(ctx, err, r.ID, func(found *store.Record) error {
 		switch {
+		case found == nil && isContextEnd(err):
+			return ErrNotFound // by the port's word somebody else removed it
 		case found == nil:
 			return nil
 		case found.Rev == r.Rev:
@@ -226,20 +250,20 @@ func (s *shared) settle(ctx context.Context, err error, id uuid.UUID, judge func
 	case isSure(err):
 		return unavailable(err)
 	}
-	verdict := s.reread(ctx, id, judge)
+	verdict := s.reread(ctx, id, judge, !isContextEnd(err))
 	switch {
 	case !errors.Is(verdict, ErrOutcomeUnknown):
 		return verdict
-	case isContextEnd(err) && !errors.Is(err, store.ErrUnknown):
+	case isContextEnd(err):
 		return unavailable(err)
 	}
 	return fmt.Errorf("%w: %w", verdict, err)
 }
 
-// reread looks for a write whatever became of the caller, and tries again as
-// long as the store cannot be asked: what ate the acknowledgement may eat the
-// first answer too.
-func (s *shared) reread(ctx context.Context, id uuid.UUID, judge func(found *store.Record) error) error {
+// reread looks for a write whatever became of the caller, and if it insists
+// tries again as long as the store cannot be asked: what ate the
+// acknowledgement may eat the first answer too.
+func (s *shared) reread(ctx context.Context, id uuid.UUID, judge func(found *store.Record) error, insist bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
 	for wait := 10 * time.Millisecond; ; wait *= 2 {
@@ -249,17 +273,18 @@ func (s *shared) reread(ctx context.Context, id uuid.UUID, judge func(found *sto
 			return judge(&found)
 		case errors.Is(err, store.ErrNotFound):
 			return judge(nil)
-		case errors.Is(err, store.ErrClosed), sleep(ctx, wait) != nil:
+		case !insist, errors.Is(err, store.ErrClosed), sleep(ctx, wait) != nil:
 			return ErrOutcomeUnknown
 		}
 	}
 }
 
-// isContextEnd reports whether a store gave up since its context ended. By the
-// port that means that nothing was written; but a store that hands its driver's
-// error on breaks this rule before any other, so settle looks.
+// isContextEnd reports whether a store gave up since its context ended, and
+// does not say that the outcome is unknown. By the port nothing was written
+// then; but a store that hands its driver's error on breaks this rule before
+// any other, so settle looks.
 func isContextEnd(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) && !errors.Is(err, store.ErrUnknown)
 }
 
 // isSure reports whether a store's error promises that nothing was written. An

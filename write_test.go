@@ -125,6 +125,26 @@ func TestWriteWhoseContextEndedOnTheWay(t *testing.T) {
 	_, err = r.RotateSecret(t.Context(), token.ID, 0)
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorIs(t, err, regtoken.ErrUnavailable, "by the port's word")
+
+	synctest.Test(t, func(t *testing.T) {
+		h.read = func(context.Context) error { return nil }
+		h.put = func(context.Context, store.Record, func() (store.Rev, error)) (store.Rev, error) {
+			h.read = func(context.Context) error { return fmt.Errorf("%w: down", store.ErrUnavailable) }
+			return 0, context.Canceled
+		}
+		begin := time.Now()
+		_, err = r.RotateSecret(t.Context(), token.ID, 0)
+		require.ErrorIs(t, err, regtoken.ErrUnavailable)
+		require.Zero(t, time.Since(begin), "nobody waits for a caller who left")
+	})
+}
+
+// A create has nothing to conflict with; a store that says so is out of order.
+func TestCreateConflict(t *testing.T) {
+	r, h := hookedRig(t)
+	h.put = failWith(fmt.Errorf("%w: with what?", store.ErrConflict))
+	_, _, err := r.CreateToken(t.Context(), regtoken.TokenSpec{Name: "conflicting"})
+	require.ErrorIs(t, err, regtoken.ErrUnavailable)
 }
 
 // Something on the way to the store tried twice, and met itself.
@@ -190,6 +210,18 @@ func TestLostAcknowledgementOfChange(t *testing.T) {
 	})
 	_, err = r.AddScopes(t.Context(), token.ID, scope("repository:c:pull"))
 	require.ErrorIs(t, err, regtoken.ErrOutcomeUnknown)
+	// A rotation is recognised all the same, by its secret.
+	h.put = once(func(ctx context.Context, rec store.Record, next func() (store.Rev, error)) (store.Rev, error) {
+		rev, err := lost(ctx, rec, next)
+		_, editErr := r.EditToken(ctx, token.ID, regtoken.Edit{Expiry: regtoken.SetLifetime(time.Hour)})
+		require.NoError(t, editErr)
+		return rev, err
+	})
+	c, err = r.RotateSecret(t.Context(), token.ID, 0)
+	require.NoError(t, err)
+	g, err := r.GrantFor(t.Context(), token.ID, c.SecretID)
+	require.ErrorIs(t, err, regtoken.ErrUnauthenticated, "disabled by the other writer")
+	require.Nil(t, g)
 	stored, err := r.Token(t.Context(), token.ID)
 	require.NoError(t, err)
 	require.Equal(t, regtoken.Disabled, stored.Status)

@@ -11,10 +11,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/regtoken/regtoken"
-	"github.com/regtoken/regtoken/memstore"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/regtoken/regtoken"
+	"github.com/regtoken/regtoken/memstore"
 )
 
 const (

@@ -5,9 +5,10 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
-	"github.com/regtoken/regtoken"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/regtoken/regtoken"
 )
 
 // A presented login, with what is known of its password from how it was made.
@@ -102,8 +103,8 @@ func (w *world) authenticate(t *rapid.T) {
 	c := w.drawCall(t)
 	l := w.drawLogin(t, c)
 	want, reasons := w.judge(c, l)
-	real, err := c.view.Authenticate(c.ctx, w.realLogin(l))
-	w.requireGrant(t, c, want, real, err, w.loginTold(c, l, reasons))
+	got, err := c.view.Authenticate(c.ctx, w.realLogin(l))
+	w.requireGrant(t, c, want, got, err, w.loginTold(c, l, reasons))
 }
 
 // loginTold is the event of a login by name.
@@ -120,7 +121,7 @@ func (w *world) loginTold(c call, l presented, reasons []regtoken.Reason) told {
 }
 
 // requireGrant checks the answer to a login, and keeps the grant for later.
-func (w *world) requireGrant(t *rapid.T, c call, want *grant, real *regtoken.Grant, err error, event told) {
+func (w *world) requireGrant(t *rapid.T, c call, want *grant, got *regtoken.Grant, err error, event told) {
 	outcome := answer{}
 	switch faults := w.model.registryFaults(c.registry); {
 	case len(faults) > 0:
@@ -132,13 +133,13 @@ func (w *world) requireGrant(t *rapid.T, c call, want *grant, real *regtoken.Gra
 	w.requireAnswer(t, outcome, err)
 	w.requireTold(t, c.by, c.actor, event)
 	if outcome.err != nil {
-		require.Nil(t, real)
+		require.Nil(t, got)
 		return
 	}
-	require.Equal(t, w.model.real(&want.token), real.Token())
-	require.Equal(t, want.secret.real(), real.Secret())
-	w.requireNoSecret(t, real)
-	w.grants = append(w.grants, &held{real, *want, c.by, c.actor})
+	require.Equal(t, w.model.real(&want.token), got.Token())
+	require.Equal(t, want.secret.real(), got.Secret())
+	w.requireNoSecret(t, got)
+	w.grants = append(w.grants, &held{got, *want, c.by, c.actor})
 	if len(w.grants) > 6 {
 		w.grants = w.grants[1:]
 	}
@@ -165,8 +166,8 @@ func (w *world) grantFor(t *rapid.T) {
 	if len(reasons) == 0 {
 		want = pinned(token, proved)
 	}
-	real, err := c.view.GrantFor(c.ctx, id, secretID)
-	w.requireGrant(t, c, want, real, err, event)
+	got, err := c.view.GrantFor(c.ctx, id, secretID)
+	w.requireGrant(t, c, want, got, err, event)
 }
 
 func (w *world) authorize(t *rapid.T) {

@@ -15,15 +15,16 @@
 //   - The tests of concurrency hold the Manager to its promise that writers
 //     never lose each other's change.
 //
-// All of it runs in seconds:
+// All of it runs in seconds, each time with the same seed:
 //
 //	go test -race ./...
 //
-// The full form, which is the same with more of it:
+// The full form is the same with more of it, and with a seed of its own each
+// time:
 //
-//	go test -run 'TestModel$' -rapid.checks=20000 -timeout=2h
-//	go test -run 'TestFaults$' -rapid.checks=20000 -timeout=2h
-//	go test -run 'TestSweepers$' -rapid.checks=2000 -timeout=2h
+//	go test -run 'TestModel$' -rapid.seed=0 -rapid.checks=20000 -timeout=2h
+//	go test -run 'TestFaults$' -rapid.seed=0 -rapid.checks=20000 -timeout=2h
+//	go test -run 'TestSweepers$' -rapid.seed=0 -rapid.checks=2000 -timeout=2h
 //	go test -race -run TestConcurrent -count=100
 //
 // A failure prints the shortest sequence of calls that rapid found for it, and

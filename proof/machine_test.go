@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
 	"github.com/regtoken/regtoken"
 	"github.com/regtoken/regtoken/memstore"
 	"github.com/regtoken/regtoken/store"
-	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 )
 
 // TestModel plays random calls against two Managers that share a store, as two
@@ -232,12 +233,12 @@ func (w *world) createBy(t *rapid.T, c call, oddity int) {
 		s.expiry = w.drawExpiry(t)
 	}
 	made, evicted, want := w.model.create(c.registry, s)
-	real, credential, err := c.view.CreateToken(c.ctx, regtoken.TokenSpec{
+	public, credential, err := c.view.CreateToken(c.ctx, regtoken.TokenSpec{
 		Name: s.name, Owner: s.owner, Status: regtoken.Status(s.status), Expiry: s.expiry, Scopes: realScopes(s.scopes),
 	})
 	w.requireAnswer(t, want, err)
 	if made == nil {
-		require.Zero(t, real)
+		require.Zero(t, public)
 		require.Zero(t, credential.SecretID)
 		require.Empty(t, credential.Password.Reveal())
 		event := told{operation: regtoken.OpCreate, err: want.err, registry: c.registry}
@@ -247,11 +248,11 @@ func (w *world) createBy(t *rapid.T, c call, oddity int) {
 		w.requireTold(t, c.by, c.actor, event)
 		return
 	}
-	made.id = real.ID
+	made.id = public.ID
 	w.noteSecret(t, made, credential)
-	require.EqualValues(t, 7, real.ID.Version())
-	require.Equal(t, w.model.real(made), real)
-	w.requireNoSecret(t, real)
+	require.EqualValues(t, 7, public.ID.Version())
+	require.Equal(t, w.model.real(made), public)
+	w.requireNoSecret(t, public)
 	var events []told
 	if evicted != nil {
 		events = append(events, told{operation: regtoken.OpExpire, registry: evicted.registry, id: evicted.id, token: evicted})
@@ -279,23 +280,23 @@ func (w *world) noteSecret(t *rapid.T, made *token, c regtoken.Credential) {
 func (w *world) get(t *rapid.T) {
 	c, id := w.drawTarget(t)
 	token, want := w.model.change(c.registry, id, nil)
-	real, err := c.view.Token(c.ctx, id)
-	w.requireToken(t, token, want, real, err)
+	public, err := c.view.Token(c.ctx, id)
+	w.requireToken(t, token, want, public, err)
 	w.requireTold(t, c.by, c.actor)
 }
 
 // requireToken checks a call that answers with a token.
-func (w *world) requireToken(t *rapid.T, token *token, want answer, real regtoken.Token, err error) {
+func (w *world) requireToken(t *rapid.T, token *token, want answer, public regtoken.Token, err error) {
 	w.requireAnswer(t, want, err)
 	if want.err != nil {
-		require.Zero(t, real)
+		require.Zero(t, public)
 		return
 	}
-	if len(real.Scopes) == 0 {
-		real.Scopes = nil // no scopes are no scopes
+	if len(public.Scopes) == 0 {
+		public.Scopes = nil // no scopes are no scopes
 	}
-	require.Equal(t, w.model.real(token), real)
-	w.requireNoSecret(t, real)
+	require.Equal(t, w.model.real(token), public)
+	w.requireNoSecret(t, public)
 }
 
 func (w *world) getByName(t *rapid.T) {
@@ -312,8 +313,8 @@ func (w *world) getByName(t *rapid.T) {
 	case token == nil || !w.model.live(token):
 		want.err = regtoken.ErrNotFound
 	}
-	real, err := c.view.TokenByName(c.ctx, name)
-	w.requireToken(t, token, want, real, err)
+	public, err := c.view.TokenByName(c.ctx, name)
+	w.requireToken(t, token, want, public, err)
 	w.requireTold(t, c.by, c.actor)
 }
 
@@ -328,9 +329,9 @@ func (w *world) list(t *rapid.T) {
 	tokens := c.view.Tokens(c.ctx, regtoken.Filter{NamePrefix: prefix, Owner: owner})
 	if len(faults) > 0 {
 		answers := 0
-		for real, err := range tokens {
+		for public, err := range tokens {
 			answers++
-			w.requireToken(t, nil, invalid(faults), real, err)
+			w.requireToken(t, nil, invalid(faults), public, err)
 		}
 		require.Equal(t, 1, answers)
 		return
@@ -340,8 +341,8 @@ func (w *world) list(t *rapid.T) {
 		want = append(want, w.model.real(token))
 	}
 	require.Equal(t, want, collect(t, tokens))
-	for real := range tokens { // once more, and leaving early
-		require.Equal(t, want[0], real)
+	for public := range tokens { // once more, and leaving early
+		require.Equal(t, want[0], public)
 		break
 	}
 	w.requireTold(t, c.by, c.actor)
@@ -358,9 +359,9 @@ func (w *world) listMeanwhile(t *rapid.T) {
 	}
 	before := listed()
 	var got []string
-	for real, err := range c.view.Tokens(c.ctx, regtoken.Filter{}) {
+	for public, err := range c.view.Tokens(c.ctx, regtoken.Filter{}) {
 		require.NoError(t, err)
-		got = append(got, real.Name+real.ID.String())
+		got = append(got, public.Name+public.ID.String())
 		if len(got) == 1 {
 			w.createBy(t, w.callOn(t, c.registry), 1000)
 			w.delete(t)
@@ -382,20 +383,20 @@ func (w *world) listMeanwhile(t *rapid.T) {
 func (w *world) edit(t *rapid.T) {
 	c, id := w.drawTarget(t)
 	e := edit{status: w.drawText(t, "status", statuses, badStatuses, 8)}
-	real := regtoken.Edit{Status: regtoken.Status(e.status)}
+	public := regtoken.Edit{Status: regtoken.Status(e.status)}
 	switch rapid.IntRange(0, 4).Draw(t, "expiry") {
 	case 0, 1:
 		e.set, e.expiry = true, w.drawExpiry(t)
 		if oneIn(t, 20, "zero expiry") {
 			e.expiry = time.Time{} // no way to clear it
 		}
-		real.Expiry = regtoken.SetExpiry(e.expiry)
+		public.Expiry = regtoken.SetExpiry(e.expiry)
 	case 2:
 		e.clear = true
-		real.Expiry = regtoken.ClearExpiry()
+		public.Expiry = regtoken.ClearExpiry()
 	}
 	token, changed, want := w.model.edit(c.registry, id, e)
-	got, err := c.view.EditToken(c.ctx, id, real)
+	got, err := c.view.EditToken(c.ctx, id, public)
 	w.requireToken(t, token, want, got, err)
 	w.requireChangeTold(t, c, regtoken.OpEdit, id, token, want, changed, nil)
 }

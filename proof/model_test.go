@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+
 	"github.com/regtoken/regtoken"
 )
 
@@ -272,8 +273,8 @@ func (m *model) change(registry string, id uuid.UUID, faults []string) (*token, 
 	return t, answer{}
 }
 
-// forget drops what had ended when the token was last changed: a clock that is
-// set back later does not bring it back to life.
+// forget drops what had ended at the last call that was to change the token: a
+// clock that is set back later does not bring it back to life.
 func (m *model) forget(t *token) { t.secrets = m.liveSecrets(t) }
 
 type edit struct {
@@ -304,9 +305,7 @@ func (m *model) edit(registry string, id uuid.UUID, e edit) (t *token, changed b
 		t.expiry = time.Time{}
 	}
 	changed = t.disabled != disabled || !t.expiry.Equal(expiry)
-	if changed {
-		m.forget(t)
-	}
+	m.forget(t)
 	return t, changed, answer{}
 }
 
@@ -334,10 +333,8 @@ func (m *model) retire(registry string, id uuid.UUID) (t *token, changed bool, a
 	if t, a = m.change(registry, id, nil); t == nil {
 		return nil, false, a
 	}
-	// What has ended by itself is left to the clock.
-	if changed = len(m.liveSecrets(t)) > 1; changed {
-		t.secrets = t.secrets[:1]
-	}
+	changed = len(m.liveSecrets(t)) > 1
+	t.secrets = t.secrets[:1]
 	return t, changed, answer{}
 }
 
@@ -353,9 +350,8 @@ func (m *model) addScopes(registry string, id uuid.UUID, scopes []scope) (t *tok
 	if t, a = m.change(registry, id, scopesFaults(scopes)); t == nil {
 		return nil, nil, a
 	}
-	if added = t.add(scopes); len(added) > 0 {
-		m.forget(t)
-	}
+	added = t.add(scopes)
+	m.forget(t)
 	return t, added, answer{}
 }
 
@@ -378,9 +374,7 @@ func (m *model) removeAllScopes(registry string, id uuid.UUID) (t *token, remove
 		return nil, nil, a
 	}
 	removed, t.scopes = t.scopes, nil
-	if len(removed) > 0 {
-		m.forget(t)
-	}
+	m.forget(t)
 	return t, removed, answer{}
 }
 

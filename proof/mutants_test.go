@@ -12,10 +12,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/regtoken/regtoken"
-	"github.com/regtoken/regtoken/store"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/regtoken/regtoken"
+	"github.com/regtoken/regtoken/store"
 )
 
 // TestModelFindsMutants breaks the library's surroundings in many ways, each
@@ -44,7 +45,7 @@ func TestModelFindsMutants(t *testing.T) {
 		"stale reads":                   mutant(func(m *mutated) { m.stale = map[uuid.UUID]store.Record{} }),
 		"swept too early":               mutant(func(m *mutated) { m.sweepShift = time.Millisecond }),
 		"swept too late":                mutant(func(m *mutated) { m.sweepShift = -time.Millisecond }),
-		"password trimmed":              {login: func(l regtoken.Login) regtoken.Login { return trimmed(l) }},
+		"password trimmed":              {login: trimmed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			requireFound(t, func(t *rapid.T) { newWorld(t, v).play(t) })

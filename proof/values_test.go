@@ -4,8 +4,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/regtoken/regtoken"
 	"pgregory.net/rapid"
+
+	"github.com/regtoken/regtoken"
 )
 
 // The values that calls are made with: few, so that they collide, and at the
@@ -157,25 +158,25 @@ func (s scope) real() regtoken.Scope {
 }
 
 func realScopes(scopes []scope) []regtoken.Scope {
-	var real []regtoken.Scope
+	var public []regtoken.Scope
 	for _, s := range scopes {
-		real = append(real, s.real())
+		public = append(public, s.real())
 	}
-	return real
+	return public
 }
 
 func (m *model) real(t *token) regtoken.Token {
-	real := regtoken.Token{
+	public := regtoken.Token{
 		ID: t.id, Registry: t.registry, Name: t.name, Owner: t.owner, Status: regtoken.Enabled,
 		CreatedAt: t.created, ExpiresAt: t.expiry, Scopes: realScopes(t.scopes),
 	}
 	if t.disabled {
-		real.Status = regtoken.Disabled
+		public.Status = regtoken.Disabled
 	}
 	for _, s := range m.liveSecrets(t) {
-		real.Secrets = append(real.Secrets, s.real())
+		public.Secrets = append(public.Secrets, s.real())
 	}
-	return real
+	return public
 }
 
 func (s secret) real() regtoken.Secret {
