@@ -3,4 +3,5 @@
 // and go-containerregistry's in-process one; the clients are
 // go-containerregistry, oras-go and the docker command, which the tests build
 // from the module in clients/. Everything runs on the loopback interface.
+// Registries and clients that are processes of their own meet in matrix/.
 package interop

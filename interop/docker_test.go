@@ -4,14 +4,12 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,45 +18,6 @@ import (
 
 	"github.com/regtoken/regtoken"
 )
-
-// dockerCommand is the docker command, built once, when a test first needs it.
-type dockerCommand struct {
-	once   sync.Once
-	folder string
-	err    error
-}
-
-var docker dockerCommand
-
-// build builds the docker command from the module in clients/. That one is no
-// member of the workspace, since its dependencies are none of ours.
-func (d *dockerCommand) build() {
-	if d.folder, d.err = os.MkdirTemp("", "regtoken-interop-"); d.err != nil {
-		return
-	}
-	// Some of its files count on the go directive of a go.mod that its module
-	// does not have.
-	build := exec.Command("go", "build", "-C", "clients", "-o", d.path(),
-		"-gcflags=github.com/docker/cli/cmd/docker=-lang=go1.26", "github.com/docker/cli/cmd/docker")
-	build.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
-	if output, err := build.CombinedOutput(); err != nil {
-		d.err = fmt.Errorf("%v: %w\n%s", build, err, output)
-	}
-}
-
-func (d *dockerCommand) path() string {
-	name := filepath.Join(d.folder, "docker")
-	if runtime.GOOS == "windows" {
-		name += ".exe"
-	}
-	return name
-}
-
-func (d *dockerCommand) remove() {
-	if d.folder != "" {
-		_ = os.RemoveAll(d.folder)
-	}
-}
 
 // A shell is a user's: with a home, and a docker command in its path that has
 // no engine to talk to. Without one, docker login wants TLS, also on the
@@ -79,9 +38,9 @@ func cannot(t *testing.T, format string, args ...any) {
 
 func newShell(t *testing.T, s *site) *shell {
 	t.Helper()
-	docker.once.Do(docker.build)
-	if docker.err != nil {
-		cannot(t, "the docker command cannot be built; try again with access to the Go module proxy: %v", docker.err)
+	docker, err := tools.Command("docker")
+	if err != nil {
+		cannot(t, "the docker command cannot be built; try again with access to the Go module proxy: %v", err)
 	}
 	home := t.TempDir()
 	trusted := filepath.Join(home, "trusted.pem")
@@ -99,7 +58,7 @@ func newShell(t *testing.T, s *site) *shell {
 			"DOCKER_CONFIG=" + home,
 			"SSL_CERT_FILE=" + trusted,
 			"DOCKER_HOST=unix://" + filepath.Join(home, "no-engine.sock"),
-			"PATH=" + docker.folder, // and no credential helper
+			"PATH=" + filepath.Dir(docker), // and no credential helper
 		},
 	}
 }

@@ -1,0 +1,11 @@
+// Package matrix holds tests alone: every client runs one script against every
+// arrangement of a registry with regtoken, and what it saw is compared with
+// what it should see. The outcome is kept in MATRIX.md, one folder up; write
+// it anew with
+//
+//	go test ./interop/matrix -update
+//
+// The registries and the commands are the real ones, and run on the loopback
+// interface over TLS. Those commands that cannot be built from the Go module
+// proxy are skopeo and buildah; where they are not installed, they are skipped.
+package matrix
