@@ -2,7 +2,13 @@
 // to copy from: distribution's registry on the loopback interface, with a
 // first token to log in with. It prints every decision as it is made.
 //
-//	go run ./examples/registry [-addr 127.0.0.1:5000] [-data folder]
+//	go run ./examples/registry [-addr 127.0.0.1:5000] [-data folder] [-basic]
+//
+// Clients log in in either of two ways. By default the guard asks them for a
+// Bearer token, a JWT that they get for name and password from the token server
+// on the same origin, and takes name and password by themselves too (HTTP
+// Basic). With -basic it knows these alone. In both, each request is judged by
+// what the token may do then.
 //
 // Tokens are kept in memory and end with the process. So does the content,
 // unless -data names a folder for it.
@@ -29,6 +35,9 @@ import (
 	"github.com/regtoken/regtoken/registryauth"
 )
 
+// service is the registry's name in JWTs.
+const service = "registry-example"
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal does not wait for anything
@@ -46,6 +55,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
 	flags.SetOutput(stdout)
 	addr := flags.String("addr", "127.0.0.1:5000", "loopback `address` to listen on")
 	data := flags.String("data", "", "`folder` to keep the content in (default: a temporary one, removed at the end)")
+	basic := flags.Bool("basic", false, "let clients log in by HTTP Basic alone, which sends the password with each request")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -88,15 +98,31 @@ func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
 
 	registry := newRegistry(ctx, folder)
 	defer func() { err = errors.Join(err, registry.Shutdown()) }()
-	guard, err := registryauth.NewGuard(registry, manager, nil)
-	if err != nil {
-		return err
+	var guarded http.Handler
+	if *basic {
+		guard, err := registryauth.NewGuard(registry, manager, nil)
+		if err != nil {
+			return err
+		}
+		guarded = guard
+	} else {
+		tokens, err := registryauth.NewTokenServer(manager, &registryauth.TokenServerOptions{
+			Issuer: "regtoken-example", Service: service, // signing with keys that end with the process
+		})
+		if err != nil {
+			return err
+		}
+		guard, err := registryauth.NewGuard(registry, manager, &registryauth.GuardOptions{TokenServer: tokens})
+		if err != nil {
+			return err
+		}
+		guarded = guard
 	}
 
-	if _, err := fmt.Fprintf(stdout, welcome, host, folder, login, credential.Name); err != nil {
+	if _, err := fmt.Fprintf(stdout, welcome, host, folder, login, credential.Name, logins(host, credential.Name, *basic)); err != nil {
 		return err
 	}
-	return serve(ctx, listener, guard, manager)
+	return serve(ctx, listener, guarded, manager)
 }
 
 // listen refuses all but the loopback interface: there is no TLS here, and

@@ -6,10 +6,11 @@ import (
 	"log"
 
 	"github.com/regtoken/regtoken"
+	"github.com/regtoken/regtoken/registryauth"
 )
 
-// welcome takes the host, the folder, the docker login command and the token's
-// name.
+// welcome takes the host, the folder, the docker login command, the token's
+// name, and how clients log in.
 const welcome = `
 A registry guarded by regtoken listens on %[1]s; its content is in
 %[2]s
@@ -27,8 +28,21 @@ Then try, with an image of your own or one pulled before:
 or, without logging in (it asks for the password):
   curl --user %[4]s http://%[1]s/v2/_catalog
 
+%[5]s
 Every decision, as it is made (Ctrl-C ends):
 `
+
+// logins says how clients log in.
+func logins(host, name string, basic bool) string {
+	if basic {
+		return "Clients log in by HTTP Basic alone (-basic): each request shows one login and\nwhat it asked for.\n"
+	}
+	return fmt.Sprintf(`Clients get a Bearer token for that, unless they send the password right away,
+as curl does. What one is asked for is decided when it is given out, and again
+when it is used. To see one (it asks for the password):
+  curl --user %s "http://%s%s?service=%s&scope=repository:team/app:pull"
+`, name, host, registryauth.TokenPath, service)
+}
 
 // decisionPrinter returns an observer that prints one line for each event.
 // [regtoken.SlogObserver] gives all of it to a log.

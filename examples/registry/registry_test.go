@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -73,49 +74,96 @@ func start(t *testing.T, args ...string) process {
 
 const loginLine = `^echo (\S+) \| docker login --username (\S+) --password-stdin (\S+)$`
 
-func TestFirstToken(t *testing.T) {
-	p := start(t, "-addr", "127.0.0.1:0")
-	folder := p.out.find(t, `^(/\S+|[A-Z]:\S+)$`)[0]
-	login := p.out.find(t, loginLine)
-	password, user, host := login[1], login[2], login[3]
+// schemes is a transport that notes how requests to the registry log in.
+type schemes struct {
+	*http.Transport
+	seen sync.Map // of each scheme
+}
 
-	transport := &http.Transport{} // whose connections the test can close
-	options := []remote.Option{
-		remote.WithContext(t.Context()),
-		remote.WithTransport(transport),
-		remote.WithAuth(&authn.Basic{Username: user, Password: password}),
+func (s *schemes) RoundTrip(r *http.Request) (*http.Response, error) {
+	if scheme, _, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.HasPrefix(r.URL.Path, "/v2/") {
+		s.seen.Store(scheme, true)
 	}
-	tag, err := name.NewTag(host + "/team/app:v1")
-	require.NoError(t, err)
-	image, err := random.Image(64, 1)
-	require.NoError(t, err)
+	return s.Transport.RoundTrip(r)
+}
 
-	require.NoError(t, remote.Write(tag, image, options...))
-	p.out.find(t, `succeeded authenticate token="first"`)
-	p.out.find(t, `succeeded authorize +token="first" pull,push on "team/app" scopes=\[repository:\*:pull,push,admin\]`)
+func (s *schemes) names() []string {
+	var names []string
+	s.seen.Range(func(scheme, _ any) bool {
+		names = append(names, scheme.(string))
+		return true
+	})
+	return names
+}
 
-	pulled, err := remote.Image(tag, options...)
-	require.NoError(t, err)
-	require.NoError(t, validate.Image(pulled))
-	p.out.find(t, `succeeded authorize +token="first" pull on "team/app"`)
+func TestFirstToken(t *testing.T) {
+	for _, test := range []struct {
+		scheme string
+		args   []string
+	}{
+		{"Bearer", nil},
+		{"Basic", []string{"-basic"}},
+	} {
+		t.Run(test.scheme, func(t *testing.T) {
+			p := start(t, append(test.args, "-addr", "127.0.0.1:0")...)
+			folder := p.out.find(t, `^(/\S+|[A-Z]:\S+)$`)[0]
+			login := p.out.find(t, loginLine)
+			password, user, host := login[1], login[2], login[3]
 
-	repositories, err := remote.Catalog(t.Context(), tag.Registry, options...)
-	require.NoError(t, err)
-	assert.Equal(t, []string{"team/app"}, repositories)
-	p.out.find(t, `succeeded authorize +token="first" list on the registry`)
+			transport := &schemes{Transport: &http.Transport{}} // whose connections the test can close
+			options := []remote.Option{
+				remote.WithContext(t.Context()),
+				remote.WithTransport(transport),
+				remote.WithAuth(&authn.Basic{Username: user, Password: password}),
+			}
+			tag, err := name.NewTag(host + "/team/app:v1")
+			require.NoError(t, err)
+			image, err := random.Image(64, 1)
+			require.NoError(t, err)
 
-	require.NoError(t, remote.Delete(tag, options...))
-	p.out.find(t, `succeeded authorize +token="first" admin on "team/app"`)
+			require.NoError(t, remote.Write(tag, image, options...))
+			p.out.find(t, `succeeded authenticate token="first"`)
+			p.out.find(t, `succeeded authorize +token="first" pull,push on "team/app" scopes=\[repository:\*:pull,push,admin\]`)
 
-	options[2] = remote.WithAuth(&authn.Basic{Username: user, Password: "wrong"})
-	_, err = remote.Get(tag, options...)
-	require.ErrorContains(t, err, "UNAUTHORIZED")
-	p.out.find(t, `denied +authenticate token="first" reason="malformed secret"`)
+			pulled, err := remote.Image(tag, options...)
+			require.NoError(t, err)
+			require.NoError(t, validate.Image(pulled))
+			p.out.find(t, `succeeded authorize +token="first" pull on "team/app"`)
 
-	transport.CloseIdleConnections()
-	p.stop()
-	require.NoError(t, <-p.done)
-	assert.NoDirExists(t, folder)
+			repositories, err := remote.Catalog(t.Context(), tag.Registry, options...)
+			require.NoError(t, err)
+			assert.Equal(t, []string{"team/app"}, repositories)
+			p.out.find(t, `succeeded authorize +token="first" list on the registry`)
+
+			require.NoError(t, remote.Delete(tag, options...))
+			p.out.find(t, `succeeded authorize +token="first" admin on "team/app"`)
+			assert.Equal(t, []string{test.scheme}, transport.names())
+
+			options[2] = remote.WithAuth(&authn.Basic{Username: user, Password: "wrong"})
+			_, err = remote.Get(tag, options...)
+			require.ErrorContains(t, err, "UNAUTHORIZED")
+			p.out.find(t, `denied +authenticate token="first" reason="malformed secret"`)
+
+			// Name and password by themselves are good in either case.
+			for given, status := range map[string]int{password: http.StatusOK, "wrong": http.StatusUnauthorized} {
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+host+"/v2/", nil)
+				require.NoError(t, err)
+				r.SetBasicAuth(user, given)
+				answer, err := transport.RoundTrip(r)
+				require.NoError(t, err)
+				require.NoError(t, answer.Body.Close())
+				assert.Equal(t, status, answer.StatusCode)
+				if status == http.StatusUnauthorized {
+					assert.Regexp(t, "^"+test.scheme+" ", answer.Header.Get("WWW-Authenticate"))
+				}
+			}
+
+			transport.CloseIdleConnections()
+			p.stop()
+			require.NoError(t, <-p.done)
+			assert.NoDirExists(t, folder)
+		})
+	}
 }
 
 func TestContentOutlivesTheProcess(t *testing.T) {
