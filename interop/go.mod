@@ -3,12 +3,14 @@ module github.com/regtoken/regtoken/interop
 go 1.26.0
 
 require (
+	cuelabs.dev/go/oci/ociregistry v0.0.0-20251212221603-3adeb8663819
 	github.com/distribution/distribution/v3 v3.1.2
 	github.com/google/go-containerregistry v0.22.1
 	github.com/google/uuid v1.6.0
 	github.com/opencontainers/go-digest v1.0.0
 	github.com/opencontainers/image-spec v1.1.1
 	github.com/regtoken/regtoken v0.0.0
+	github.com/regtoken/regtoken/distributionauth v0.0.0
 	github.com/regtoken/regtoken/registryauth v0.0.0
 	github.com/sirupsen/logrus v1.10.2
 	github.com/stretchr/testify v1.12.1
@@ -86,5 +88,6 @@ require (
 
 replace (
 	github.com/regtoken/regtoken => ..
+	github.com/regtoken/regtoken/distributionauth => ../distributionauth
 	github.com/regtoken/regtoken/registryauth => ../registryauth
 )

@@ -1,14 +1,24 @@
 package matrix
 
 import (
+	"io"
+	"log"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"path/filepath"
 	"testing"
 
+	"cuelabs.dev/go/oci/ociregistry/ocimem"
+	"cuelabs.dev/go/oci/ociregistry/ociserver"
+	"github.com/distribution/distribution/v3/configuration"
+	"github.com/distribution/distribution/v3/registry/handlers"
+	_ "github.com/distribution/distribution/v3/registry/storage/driver/filesystem"
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/regtoken/regtoken/distributionauth"
 	"github.com/regtoken/regtoken/registryauth"
 )
 
@@ -17,7 +27,7 @@ type arrangement struct {
 	name  string
 	about string
 
-	// start starts it over TLS and returns its port.
+	// start starts it and returns its port.
 	start func(*testing.T, *site) (port string)
 
 	// lacking is what a client sees whose token lacks a right.
@@ -26,6 +36,11 @@ type arrangement struct {
 	// listsParts says that who may list some repositories is shown these.
 	// Otherwise it is shown none.
 	listsParts bool
+
+	// another says that the arrangement differs from those before only in what
+	// is behind the guard or around it: without -full it is tried by fewer
+	// rows.
+	another bool
 }
 
 var arrangements = []arrangement{
@@ -55,6 +70,37 @@ var arrangements = []arrangement{
 			return startGuard(t, s, behindProxy(t), &registryauth.GuardOptions{TokenServer: s.tokens})
 		},
 	},
+	{
+		another: true,
+		name:    "plug-in",
+		about:   "distribution with our access controller, `distributionauth`, in it. It shows all of the catalogue or none.",
+		lacking: denied,
+		start: func(t *testing.T, s *site) string {
+			return s.serve(t, newDistributionWithPlugIn(t, s))
+		},
+	},
+	{
+		another:    true,
+		name:       "google",
+		about:      "go-containerregistry's registry behind the guard with a token server.",
+		lacking:    denied,
+		listsParts: true,
+		start: func(t *testing.T, s *site) string {
+			inMemory := registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true))
+			return startGuard(t, s, inMemory, &registryauth.GuardOptions{TokenServer: s.tokens})
+		},
+	},
+	{
+		another:    true,
+		name:       "ocimem",
+		about:      "cuelabs' ociserver with ocimem behind the guard with a token server.",
+		lacking:    denied,
+		listsParts: true,
+		start: func(t *testing.T, s *site) string {
+			inMemory := ociserver.New(ocimem.New(), nil)
+			return startGuard(t, s, inMemory, &registryauth.GuardOptions{TokenServer: s.tokens})
+		},
+	},
 }
 
 // startStockWithTokens starts a registry that is told of the token server by
@@ -64,9 +110,13 @@ func startStockWithTokens(t *testing.T, s *site, realmHost string) string {
 	jwks := filepath.Join(t.TempDir(), "jwks.json")
 	require.NoError(t, s.tokens.Keys().WriteJWKS(jwks))
 	config := newStock(t)
-	config.HTTP["tls"] = map[string]any{"certificate": s.certFile, "key": s.keyFile}
+	scheme := "http://"
+	if !s.plain {
+		scheme = "https://"
+		config.HTTP["tls"] = map[string]any{"certificate": s.certFile, "key": s.keyFile}
+	}
 	config.Auth = map[string]any{"token": map[string]any{
-		"realm":   "https://" + realmHost + ":" + s.serve(t, s.tokens) + registryauth.TokenPath,
+		"realm":   scheme + realmHost + ":" + s.serve(t, s.tokens) + registryauth.TokenPath,
 		"issuer":  issuer,
 		"service": service,
 		"jwks":    jwks,
@@ -77,9 +127,9 @@ func startStockWithTokens(t *testing.T, s *site, realmHost string) string {
 // behindProxy starts a registry and returns what passes requests on to it.
 func behindProxy(t *testing.T) http.Handler {
 	t.Helper()
-	registry := &url.URL{Scheme: "http", Host: "127.0.0.1:" + newStock(t).start(t)}
+	stock := &url.URL{Scheme: "http", Host: "127.0.0.1:" + newStock(t).start(t)}
 	return &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(registry)
+		r.SetURL(stock)
 		r.Out.Host = r.In.Host // the registry's links go to where the client is
 		r.SetXForwarded()
 	}}
@@ -91,4 +141,20 @@ func startGuard(t *testing.T, s *site, registry http.Handler, options *registrya
 	guard, err := registryauth.NewGuard(registry, s.manager, options)
 	require.NoError(t, err)
 	return s.serve(t, guard)
+}
+
+func newDistributionWithPlugIn(t *testing.T, s *site) http.Handler {
+	t.Helper()
+	config := &configuration.Configuration{
+		Storage: configuration.Storage{
+			"filesystem":  configuration.Parameters{"rootdirectory": t.TempDir()},
+			"delete":      configuration.Parameters{"enabled": true},
+			"maintenance": configuration.Parameters{"uploadpurging": map[any]any{"enabled": false}},
+		},
+		Auth: distributionauth.Auth(s.manager, nil),
+	}
+	config.Catalog.MaxEntries = 1000
+	app := handlers.NewApp(t.Context(), config)
+	t.Cleanup(func() { assert.NoError(t, app.Shutdown()) })
+	return distributionauth.Handler(app)
 }

@@ -17,6 +17,14 @@ type client struct {
 	// it is built.
 	installed bool
 
+	// plain says that it speaks HTTP without TLS to the loopback interface, and
+	// will not be told otherwise.
+	plain bool
+
+	// refusesRealms is what it says where a registry sends it to a token server
+	// at a private address that is not the registry's own. "" if it goes there.
+	refusesRealms string
+
 	operations map[string]operation
 
 	// cannot are the operations that it has not, each with the reason.
@@ -59,7 +67,7 @@ func exceptions(in func(arrangement) bool, o outcome, why string, rows []string)
 
 const readsFirst = "it reads a manifest before it deletes it, and so needs pull too"
 
-var clients = []client{crane, regctl, oras, docker, skopeo}
+var clients = []client{crane, regctl, oras, docker, buildx, skopeo, buildah}
 
 // command returns the path of the client's command.
 func (c client) command(t *testing.T) string {

@@ -1,8 +1,9 @@
 package matrix
 
 var crane = client{
-	name:  "crane",
-	about: "go-containerregistry's command, v0.22.1",
+	name:          "crane",
+	about:         "go-containerregistry's command, v0.22.1",
+	refusesRealms: "private or link-local address",
 	operations: map[string]operation{
 		login: func(u *user, w work) error {
 			return u.tell(w.credential.Password.Reveal(), "auth", "login", w.host, "--username", w.credential.Name, "--password-stdin")

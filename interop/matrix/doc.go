@@ -5,7 +5,10 @@
 //
 //	go test ./interop/matrix -update
 //
+// By default some rows are left out where they can hardly tell more than others
+// do; -full runs all of them.
+//
 // The registries and the commands are the real ones, and run on the loopback
-// interface over TLS. Those commands that cannot be built from the Go module
+// interface, over TLS where a client can. Those commands that cannot be built from the Go module
 // proxy are skopeo and buildah; where they are not installed, they are skipped.
 package matrix

@@ -1,5 +1,7 @@
 package matrix
 
+import "slices"
+
 var docker = client{
 	name:  "docker",
 	about: "the docker command v29.9.3 without an engine",
@@ -18,15 +20,23 @@ var docker = client{
 		deleteTag:    "it has no such command",
 		deleteDigest: "it has no such command",
 	},
-	otherwise: only("Basic", notFound, "it takes a login that HTTP Basic refuses for a manifest that is not there",
-		"pull, a disabled token",
-		"push, a disabled token",
-		"copy from another repository, a disabled token",
-		"pull, a token since disabled",
-		"pull, a token since expired",
-		"pull, a token since deleted",
-		"pull, a token since rotated, past the overlap",
+	otherwise: slices.Concat(
+		only("Basic", notFound, loginTakenForAbsence, refusedLogins...),
+		only("plug-in", notFound, loginTakenForAbsence, refusedLogins...),
+		only("google", unclear, "it copies by mounting alone, which this registry does not do", "copy from another repository"),
 	),
+}
+
+const loginTakenForAbsence = "it takes a login that HTTP Basic refuses for a manifest that is not there"
+
+var refusedLogins = []string{
+	"pull, a disabled token",
+	"push, a disabled token",
+	"copy from another repository, a disabled token",
+	"pull, a token since disabled",
+	"pull, a token since expired",
+	"pull, a token since deleted",
+	"pull, a token since rotated, past the overlap",
 }
 
 // dockerList pushes a list of one image: what docker pushes without an engine.

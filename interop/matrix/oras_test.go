@@ -6,8 +6,9 @@ import "slices"
 const secure = "--plain-http=false"
 
 var oras = client{
-	name:  "oras",
-	about: "v1.3.6",
+	name:          "oras",
+	about:         "v1.3.6",
+	refusesRealms: "in blocked prefix",
 	operations: map[string]operation{
 		login: func(u *user, w work) error {
 			return u.tell(w.credential.Password.Reveal(), "login", w.host, "--username", w.credential.Name, "--password-stdin", secure)

@@ -19,12 +19,23 @@ This file is written by ` + "`go test ./interop/matrix -update`" + `; the test f
 ## Arrangements
 `
 
+const realms = `
+These clients refuse a token server at a private address, if that is not the registry's own,
+before they send it a password (TestPrivateRealms). A guard serves its own on the registry's origin.
+`
+
 // render returns the matrix as Markdown, with what seen says.
 func render(seen func(client, arrangement, row) outcome) string {
 	var b strings.Builder
 	b.WriteString(preface)
 	for _, a := range arrangements {
 		fmt.Fprintf(&b, "- **%s**: %s\n", a.name, a.about)
+	}
+	b.WriteString(realms)
+	for _, c := range clients {
+		if c.refusesRealms != "" {
+			fmt.Fprintf(&b, "- %s\n", c.name)
+		}
 	}
 	for _, c := range clients {
 		c.render(&b, seen)

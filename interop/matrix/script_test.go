@@ -24,6 +24,10 @@ type row struct {
 
 	// play does it and returns what was seen.
 	play func(*testing.T, *cell) outcome
+
+	// detail says that the row is much like another one: see
+	// arrangement.another.
+	detail bool
 }
 
 func always(o outcome) func(arrangement) outcome {
@@ -117,10 +121,10 @@ var script = []row{
 		return disabled
 	}),
 	{
-		"pull after logout",
-		[]string{login, logout, pull},
-		always(unauthorized),
-		func(t *testing.T, c *cell) outcome {
+		name:       "pull after logout",
+		operations: []string{login, logout, pull},
+		want:       always(unauthorized),
+		play: func(t *testing.T, c *cell) outcome {
 			w, u := c.newWork(t)
 			_, w.credential = c.site.create(t, regtoken.TokenSpec{}, everything)
 			c.logIn(t, u, w)
@@ -131,41 +135,41 @@ var script = []row{
 
 	with("", pull, rights{"repository:REPO:pull"}, always(done)),
 	with(", a token that lacks pull", pull, rights{"repository:REPO:admin", "repository:base/*:pull,push,admin", "registry:*:list"}, lacking),
-	with(", a token without scopes", pull, nothing, lacking),
+	detail(with(", a token without scopes", pull, nothing, lacking)),
 	disabled(pull),
 
 	with("", tags, rights{"repository:REPO:pull"}, always(done)),
 	with(", a token that lacks pull", tags, rights{"repository:REPO:admin", "repository:base/*:pull,push,admin", "registry:*:list"}, lacking),
-	with(", a token without scopes", tags, nothing, lacking),
+	detail(with(", a token without scopes", tags, nothing, lacking)),
 	disabled(tags),
 
 	with("", catalogue, rights{"registry:*:list"}, always(done)),
 	hiding(source, with(", a token that lists some", catalogue, rights{"registry:team/*:list"}, partOfListing)),
 	with(", a token that lacks list", catalogue, rights{"repository:*:pull,push,admin"}, lacking),
-	with(", a token without scopes", catalogue, nothing, lacking),
+	detail(with(", a token without scopes", catalogue, nothing, lacking)),
 	disabled(catalogue),
 
 	with("", push, rights{"repository:REPO:pull,push"}, always(done)),
 	with(", a token that lacks push", push, rights{"repository:*:pull,admin", "registry:*:list"}, lacking),
-	with(", a token without scopes", push, nothing, lacking),
+	detail(with(", a token without scopes", push, nothing, lacking)),
 	disabled(push),
 
 	with("", copying, rights{"repository:REPO:pull,push", "repository:base/*:pull"}, always(done)),
 	with(", a token that lacks push", copying, rights{"repository:*:pull,admin", "registry:*:list"}, lacking),
 	with(", a token that lacks pull on the other", copying, rights{"repository:team/*:pull,push,admin", "repository:base/*:admin", "registry:*:list"}, lacking),
-	with(", a token without scopes", copying, nothing, lacking),
+	detail(with(", a token without scopes", copying, nothing, lacking)),
 	disabled(copying),
 
 	with("", deleteTag, rights{"repository:REPO:pull,admin"}, always(done)),
 	with(", a token with admin alone", deleteTag, rights{"repository:REPO:admin"}, always(done)),
 	with(", a token that lacks admin", deleteTag, rights{"repository:*:pull,push", "registry:*:list"}, lacking),
-	with(", a token without scopes", deleteTag, nothing, lacking),
+	detail(with(", a token without scopes", deleteTag, nothing, lacking)),
 	disabled(deleteTag),
 
 	with("", deleteDigest, rights{"repository:REPO:pull,admin"}, always(done)),
 	with(", a token with admin alone", deleteDigest, rights{"repository:REPO:admin"}, always(done)),
 	with(", a token that lacks admin", deleteDigest, rights{"repository:*:pull,push", "registry:*:list"}, lacking),
-	with(", a token without scopes", deleteDigest, nothing, lacking),
+	detail(with(", a token without scopes", deleteDigest, nothing, lacking)),
 	disabled(deleteDigest),
 
 	midSession("disabled", unauthorized, func(t *testing.T, s *site, token regtoken.Token) {
@@ -189,10 +193,10 @@ var script = []row{
 		require.NoError(t, err)
 	}),
 	{
-		"pull, the new secret of a rotated token",
-		[]string{pull},
-		always(done),
-		func(t *testing.T, c *cell) outcome {
+		name:       "pull, the new secret of a rotated token",
+		operations: []string{pull},
+		want:       always(done),
+		play: func(t *testing.T, c *cell) outcome {
 			w, u := c.newWork(t)
 			token, _ := c.site.create(t, regtoken.TokenSpec{}, everything)
 			var err error
@@ -206,7 +210,7 @@ var script = []row{
 
 // entering logs in with a token that may.
 func entering(name string, r rights) row {
-	return row{name, []string{login}, always(done), func(t *testing.T, c *cell) outcome {
+	return row{name: name, operations: []string{login}, want: always(done), play: func(t *testing.T, c *cell) outcome {
 		w, u := work{host: c.site.host}, newUser(t, c.site, c.command)
 		_, w.credential = c.site.create(t, regtoken.TokenSpec{}, r)
 		return c.try(t, login, u, w)
@@ -215,7 +219,7 @@ func entering(name string, r rights) row {
 
 // failing logs in with what is no login.
 func failing(name string, credential func(*testing.T, *site) regtoken.Credential) row {
-	return row{name, []string{login}, always(unauthorized), func(t *testing.T, c *cell) outcome {
+	return row{name: name, operations: []string{login}, want: always(unauthorized), play: func(t *testing.T, c *cell) outcome {
 		w, u := work{host: c.site.host}, newUser(t, c.site, c.command)
 		w.credential = credential(t, c.site)
 		return c.try(t, login, u, w)
@@ -241,14 +245,20 @@ func hiding(word string, r row) row {
 	return r
 }
 
+// detail marks a row.
+func detail(r row) row {
+	r.detail = true
+	return r
+}
+
 // disabled does an operation with a token that may do everything but is
 // disabled.
 func disabled(operation string) row {
-	return attempt(operation+", a disabled token", operation, regtoken.TokenSpec{Status: regtoken.Disabled}, everything, always(unauthorized))
+	return detail(attempt(operation+", a disabled token", operation, regtoken.TokenSpec{Status: regtoken.Disabled}, everything, always(unauthorized)))
 }
 
 func attempt(name, operation string, spec regtoken.TokenSpec, r rights, want func(arrangement) outcome) row {
-	return row{name, []string{operation}, want, func(t *testing.T, c *cell) outcome {
+	return row{name: name, operations: []string{operation}, want: want, play: func(t *testing.T, c *cell) outcome {
 		w, u := c.newWork(t)
 		filled := make(rights, len(r))
 		for i, text := range r {
@@ -263,7 +273,7 @@ func attempt(name, operation string, spec regtoken.TokenSpec, r rights, want fun
 // midSession pulls with a login that worked before something happened to its
 // token.
 func midSession(name string, want outcome, event func(*testing.T, *site, regtoken.Token)) row {
-	return row{"pull, a token since " + name, []string{pull}, always(want), func(t *testing.T, c *cell) outcome {
+	return row{name: "pull, a token since " + name, operations: []string{pull}, want: always(want), play: func(t *testing.T, c *cell) outcome {
 		w, u := c.newWork(t)
 		var token regtoken.Token
 		token, w.credential = c.site.create(t, regtoken.TokenSpec{Expiry: c.site.clock.now().Add(2 * time.Hour)}, everything)

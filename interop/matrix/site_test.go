@@ -20,6 +20,7 @@ import (
 // A site is an arrangement at work, for one client alone.
 type site struct {
 	identity
+	plain   bool   // HTTP without TLS
 	host    string // host:port, as a client names it
 	manager *regtoken.Manager
 	clock   *clock
@@ -43,9 +44,9 @@ const (
 	plenty = 10_000
 )
 
-func startSite(t *testing.T, a arrangement) *site {
+func startSite(t *testing.T, a arrangement, plain bool) *site {
 	t.Helper()
-	s := &site{identity: newIdentity(t), clock: &clock{}}
+	s := &site{identity: newIdentity(t), plain: plain, clock: &clock{}}
 	var err error
 	s.manager, err = regtoken.NewManager(memstore.New(), &regtoken.Options{Now: s.clock.now})
 	require.NoError(t, err)

@@ -65,12 +65,16 @@ func newIdentity(t *testing.T) identity {
 	return id
 }
 
-// serve serves a handler over TLS and returns its port.
-func (id identity) serve(t *testing.T, handler http.Handler) (port string) {
+// serve serves a handler and returns its port.
+func (s *site) serve(t *testing.T, handler http.Handler) (port string) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{id.certificate}}
-	server.StartTLS()
+	if s.plain {
+		server.Start()
+	} else {
+		server.TLS = &tls.Config{Certificates: []tls.Certificate{s.certificate}}
+		server.StartTLS()
+	}
 	t.Cleanup(server.Close)
 	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
 	require.NoError(t, err)

@@ -95,7 +95,8 @@ const (
 )
 
 var (
-	saysUnauthorized = regexp.MustCompile(`(?i)\b401\b|unauthorized|authentication required|no basic auth credentials|basic credential not found|invalid username/password`)
+	// insufficient_scope is what the challenge of a 401 tells of.
+	saysUnauthorized = regexp.MustCompile(`(?i)\b401\b|unauthorized|authentication required|insufficient_scope|no basic auth credentials|basic credential not found|invalid username/password`)
 	saysDenied       = regexp.MustCompile(`(?i)\b403\b|forbidden|denied`)
 	saysForbidden    = regexp.MustCompile(`\b403\b`) // where it calls that "unauthorized"
 	saysNotFound     = regexp.MustCompile(`no such manifest`)

@@ -15,11 +15,12 @@ import (
 
 // The packages of the commands, by their names.
 var packages = map[string]string{
-	"buildx":   "github.com/docker/buildx/cmd/buildx@v0.38.2",
-	"crane":    "github.com/google/go-containerregistry/cmd/crane@v0.22.1",
-	"oras":     "oras.land/oras/cmd/oras@v1.3.6",
-	"regctl":   "github.com/regclient/regclient/cmd/regctl@v0.11.7",
-	"registry": "github.com/distribution/distribution/v3/cmd/registry@v3.1.2",
+	"buildx":      "github.com/docker/buildx/cmd/buildx@v0.38.2",
+	"conformance": "github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111",
+	"crane":       "github.com/google/go-containerregistry/cmd/crane@v0.22.1",
+	"oras":        "oras.land/oras/cmd/oras@v1.3.6",
+	"regctl":      "github.com/regclient/regclient/cmd/regctl@v0.11.7",
+	"registry":    "github.com/distribution/distribution/v3/cmd/registry@v3.1.2",
 }
 
 // docker's module has no go.mod, and so gets one of ours.
