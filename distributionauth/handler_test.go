@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/regtoken/regtoken"
 	"github.com/regtoken/regtoken/distributionauth"
 )
 
@@ -72,4 +73,55 @@ func TestHandlerFlushes(t *testing.T) {
 	_, err = io.ReadFull(answer.Body, text)
 	require.NoError(t, err)
 	require.Equal(t, "begun", string(text))
+}
+
+// TestHandlerAroundOthers: only a 400 is answered in another way, and only for
+// what was refused.
+func TestHandlerAroundOthers(t *testing.T) {
+	s := newSite(t)
+	controller, err := distributionauth.New(s.manager, nil)
+	require.NoError(t, err)
+	refused := s.login("refused")
+	for _, row := range []struct {
+		name   string
+		login  regtoken.Login
+		status int // that the program around the controller answers
+		want   int
+		body   string
+	}{
+		{"refused", refused, http.StatusBadRequest, http.StatusForbidden, `{"errors":[{"code":"DENIED","message":"the token lacks pull on \"team/app\""}]}`},
+		{"refused, and answered in another way", refused, http.StatusTeapot, http.StatusTeapot, "mine"},
+		{"not logged in", regtoken.Login{}, http.StatusBadRequest, http.StatusBadRequest, "mine"},
+		{"allowed", s.root, http.StatusBadRequest, http.StatusBadRequest, "mine"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			handler := distributionauth.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = controller.Authorized(r, access("repository", "", "team/app", "pull"))
+				w.WriteHeader(row.status)
+				_, _ = w.Write([]byte("mine"))
+				if row.body != "mine" {
+					w.WriteHeader(http.StatusOK) // some do so twice
+				}
+			}))
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.SetBasicAuth(row.login.Name, row.login.Password.Reveal())
+			answer := &oneHeader{ResponseRecorder: httptest.NewRecorder(), t: t}
+			handler.ServeHTTP(answer, r)
+			require.Equal(t, row.want, answer.Code)
+			require.Equal(t, row.body, answer.Body.String())
+		})
+	}
+}
+
+// oneHeader is an answer whose status may be written once.
+type oneHeader struct {
+	*httptest.ResponseRecorder
+	t       *testing.T
+	written bool
+}
+
+func (o *oneHeader) WriteHeader(status int) {
+	require.False(o.t, o.written)
+	o.written = true
+	o.ResponseRecorder.WriteHeader(status)
 }
