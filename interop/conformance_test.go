@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"cuelabs.dev/go/oci/ociregistry/ocimem"
+	"cuelabs.dev/go/oci/ociregistry/ociserver"
 	"github.com/stretchr/testify/require"
 
 	"github.com/regtoken/regtoken"
@@ -25,7 +27,8 @@ import (
 // behind the guard as it does without it, and with a token that lacks a right
 // as it does, but for those that need the right.
 func TestConformance(t *testing.T) {
-	for _, s := range []software{inProcess, distribution} {
+	inMemory := software{name: "ocimem", start: func(*testing.T) http.Handler { return ociserver.New(ocimem.New(), nil) }}
+	for _, s := range []software{inProcess, distribution, inMemory} {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			bare := conform(t, s.start(t), regtoken.Credential{})
