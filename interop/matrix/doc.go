@@ -9,6 +9,7 @@
 // do; -full runs all of them.
 //
 // The registries and the commands are the real ones, and run on the loopback
-// interface, over TLS where a client can. Those commands that cannot be built from the Go module
-// proxy are skopeo and buildah; where they are not installed, they are skipped.
+// interface, over TLS where a client can. Two commands cannot be built from the
+// Go module proxy, skopeo and buildah; where they are not installed, they are
+// skipped, which CI takes for a failure.
 package matrix
