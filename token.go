@@ -445,21 +445,23 @@ func (m *Manager) DeleteToken(ctx context.Context, id uuid.UUID) error {
 }
 
 func (m *Manager) deleteToken(ctx context.Context, id uuid.UUID) (store.Record, error) {
+	var last store.Record
 	for attempt := range maxAttempts {
+		if err := pause(ctx, attempt); err != nil {
+			return last, err
+		}
 		r, err := m.record(ctx, id)
 		if err != nil {
-			return store.Record{}, err
+			return last, err
 		}
 		if hasEnded(r.ExpiresAt, m.now()) {
-			return store.Record{}, ErrNotFound
+			return r, ErrNotFound
 		}
 		err = m.remove(ctx, r)
 		if !errors.Is(err, store.ErrConflict) {
 			return r, err
 		}
-		if err := pause(ctx, attempt); err != nil {
-			return r, err
-		}
+		last = r
 	}
-	return store.Record{}, ErrConflict
+	return last, ErrConflict
 }

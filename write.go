@@ -94,16 +94,18 @@ func (m *Manager) tryChange(ctx context.Context, id uuid.UUID, input validation,
 	if err := input.err(); err != nil {
 		return entry{}, m.eventAbout(ctx, id), err
 	}
+	var last Event // names the token, also where it comes to nothing
 	for attempt := range maxAttempts {
 		if err := pause(ctx, attempt); err != nil {
-			return entry{}, Event{}, err
+			return entry{}, last, err
 		}
 		e, event, err := m.changeOnce(ctx, id, apply)
 		if !errors.Is(err, store.ErrConflict) {
 			return e, event, err
 		}
+		last = Event{TokenName: event.TokenName, Owner: event.Owner}
 	}
-	return entry{}, Event{}, ErrConflict
+	return entry{}, last, ErrConflict
 }
 
 // eventAbout begins an event about a token that there is no other reason to

@@ -362,13 +362,28 @@ func TestJunkLoginsSpareTheStore(t *testing.T) {
 
 func TestConflictForever(t *testing.T) {
 	r, h := hookedRig(t)
-	token, _ := r.create(t, regtoken.TokenSpec{Name: "contended"})
+	token, _ := r.create(t, regtoken.TokenSpec{Name: "contended", Owner: "me"})
+	r.log.Take()
 	h.put = failWith(fmt.Errorf("%w: by the hook", store.ErrConflict))
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := r.EditToken(ctx, token.ID, regtoken.Edit{Status: regtoken.Disabled})
 	require.ErrorIs(t, err, regtoken.ErrUnavailable)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+
+	h.remove = func(context.Context, uuid.UUID, store.Rev, func() (store.Rev, error)) (store.Rev, error) {
+		return 0, store.ErrConflict
+	}
+	ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, r.DeleteToken(ctx, token.ID), context.DeadlineExceeded)
+
+	events := r.log.Take()
+	require.Len(t, events, 2)
+	for _, e := range events {
+		require.Equal(t, regtoken.Failed, e.Outcome)
+		require.Equal(t, []any{token.ID, "contended", "me"}, []any{e.TokenID, e.TokenName, e.Owner})
+	}
 }
 
 // A record that cannot be understood in full is refused, never half read.
