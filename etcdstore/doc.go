@@ -1,0 +1,2 @@
+// Package etcdstore keeps tokens in an etcd cluster.
+package etcdstore

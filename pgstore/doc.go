@@ -1,0 +1,2 @@
+// Package pgstore keeps tokens in a PostgreSQL database.
+package pgstore

@@ -1,0 +1,7 @@
+module github.com/regtoken/regtoken/pgstore
+
+go 1.25.0
+
+require github.com/regtoken/regtoken v0.0.0
+
+replace github.com/regtoken/regtoken => ..

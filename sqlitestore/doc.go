@@ -1,0 +1,2 @@
+// Package sqlitestore keeps tokens in a SQLite database.
+package sqlitestore
