@@ -6,16 +6,17 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"github.com/regtoken/regtoken/internal/pattern"
-	"github.com/regtoken/regtoken/store"
 )
 
 // Authenticate finds out who logs in, and returns what the token may do. It
-// asks the store each time. Errors: [ErrUnauthenticated], the same for an
+// asks the store, or while [Manager.Run] keeps it fresh, what was kept of it;
+// nobody is refused without the store having been asked. Errors: [ErrUnauthenticated], the same for an
 // unknown name, a wrong secret, a disabled and an expired token;
 // [ErrUnavailable] when that cannot be told, which is no refusal of the
 // credential; [ErrInvalid] (field "registry").
@@ -33,23 +34,21 @@ func (m *Manager) Authenticate(ctx context.Context, login Login) (*Grant, error)
 		return nil, m.refuse(ctx, event, ReasonMalformedSecret)
 	}
 	presented := digestOf(secret)
-	return m.admit(ctx, event,
-		func() (store.Record, error) { return m.recordByName(ctx, login.Name) },
+	return m.admit(ctx, event, tokenKey{registry: m.registry, name: login.Name},
 		func(e *entry) int { return e.indexDigest(presented) })
 }
 
 // GrantFor returns what a token may do now, for a login that was proved
 // before: tokenID and secretID are those that a trusted carrier names (a JWT
 // that the host program signed itself, and has verified). It checks no secret,
-// and the IDs are none: never pass IDs that a client could have chosen. It asks
-// the store each time. Errors:
+// and the IDs are none: never pass IDs that a client could have chosen. What it
+// goes by is as fresh as in [Manager.Authenticate]. Errors:
 // [ErrUnauthenticated] if the token is gone, disabled or expired, or the
 // secret is no longer one of its own; [ErrUnavailable]; [ErrInvalid] (field
 // "registry").
 func (m *Manager) GrantFor(ctx context.Context, tokenID, secretID uuid.UUID) (*Grant, error) {
 	event := Event{Operation: OpAuthenticate, Registry: m.registry, TokenID: tokenID}
-	return m.admit(ctx, event,
-		func() (store.Record, error) { return m.record(ctx, tokenID) },
+	return m.admit(ctx, event, tokenKey{registry: m.registry, id: tokenID},
 		func(e *entry) int {
 			return slices.IndexFunc(e.Secrets, func(s Secret) bool { return s.ID == secretID })
 		})
@@ -66,46 +65,59 @@ func (m *Manager) Authorize(ctx context.Context, login Login, path string, a Act
 	return g.Authorize(path, a)
 }
 
-// admit decides on a login: the record that get finds must be a live token,
-// and prove must find which of its secrets it was.
-func (m *Manager) admit(ctx context.Context, event Event, get func() (store.Record, error), prove func(*entry) int) (*Grant, error) {
-	r, err := get()
-	if errors.Is(err, ErrNotFound) {
+// admit decides on a login: the token under the key must be live, and prove
+// must find which of its secrets it was. What was kept of the token only ever
+// admits: before anybody is refused, the store is asked.
+func (m *Manager) admit(ctx context.Context, event Event, key tokenKey, prove func(*entry) int) (*Grant, error) {
+	if t := m.live.cachedToken(ctx, key); t != nil {
+		now := m.now()
+		if secret, reason := t.judge(prove, now); reason == "" {
+			m.live.hits.Add(1)
+			return m.grant(ctx, event, t, secret, now), nil
+		}
+	}
+	t, err := m.readToken(ctx, key)
+	if t != nil {
+		event.TokenID, event.TokenName, event.Owner = t.ID, t.Name, t.Owner
+	}
+	switch {
+	case errors.Is(err, ErrNotFound):
 		return nil, m.refuse(ctx, event, ReasonUnknownToken)
-	}
-	if err != nil {
+	case err != nil:
 		m.observe(ctx, event.failed(err))
 		return nil, err
 	}
-	event.TokenID, event.TokenName = r.ID, r.Name
 	now := m.now()
-	e, err := decodeRecord(r)
-	if err != nil {
-		m.observe(ctx, event.failed(err))
-		return nil, err
+	secret, reason := t.judge(prove, now)
+	if reason != "" {
+		return nil, m.refuse(ctx, event, reason)
 	}
-	event.Owner = e.Owner
-	secret := prove(&e)
+	return m.grant(ctx, event, t, secret, now), nil
+}
+
+// judge returns which secret a login proved, or why it is refused.
+func (e *entry) judge(prove func(*entry) int, now time.Time) (secret int, why Reason) {
+	secret = prove(e)
 	switch {
 	case secret < 0:
-		return nil, m.refuse(ctx, event, ReasonWrongSecret)
+		why = ReasonWrongSecret
 	case hasEnded(e.Secrets[secret].ExpiresAt, now):
-		return nil, m.refuse(ctx, event, ReasonSecretEnded)
+		why = ReasonSecretEnded
 	case hasEnded(e.ExpiresAt, now):
-		return nil, m.refuse(ctx, event, ReasonExpired)
+		why = ReasonExpired
 	case e.Status != Enabled:
-		return nil, m.refuse(ctx, event, ReasonDisabled)
+		why = ReasonDisabled
 	}
-	proved := e.Secrets[secret]
+	return secret, why
+}
+
+// grant admits a login, and tells the observers.
+func (m *Manager) grant(ctx context.Context, event Event, t *cached, secret int, now time.Time) *Grant {
+	e := t.entry // a copy: the token is shared
 	e.dropEndedSecrets(now)
-	g, err := newGrant(ctx, m.shared, e.Token, proved)
-	if err != nil {
-		m.observe(ctx, event.failed(err))
-		return nil, err
-	}
-	event.Outcome = Succeeded
+	event.TokenID, event.TokenName, event.Owner, event.Outcome = e.ID, e.Name, e.Owner, Succeeded
 	m.observe(ctx, event)
-	return g, nil
+	return &Grant{shared: m.shared, ctx: ctx, token: e.Token, secret: t.Secrets[secret], rights: t.rights}
 }
 
 // refuse tells the observers why, and the caller nothing but that.
@@ -139,25 +151,6 @@ type Grant struct {
 	token  Token
 	secret Secret
 	rights []right // of token.Scopes, in their order
-}
-
-// A right is a scope made ready. Its actions tell its type: List belongs to
-// registry scopes alone, the others to repository scopes.
-type right struct {
-	path    *pattern.Pattern
-	actions Action
-}
-
-func newGrant(ctx context.Context, s *shared, t Token, proved Secret) (*Grant, error) {
-	g := &Grant{shared: s, ctx: ctx, token: t, secret: proved, rights: make([]right, len(t.Scopes))}
-	for i, s := range t.Scopes {
-		p, err := pattern.Compile(s.Path)
-		if err != nil {
-			return nil, unavailable(err)
-		}
-		g.rights[i] = right{p, s.Actions}
-	}
-	return g, nil
 }
 
 // Token returns the token as it stood when the grant was made.

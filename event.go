@@ -27,6 +27,7 @@ const (
 	OpAddScopes    Operation = "add-scopes"    // it got scopes
 	OpRemoveScopes Operation = "remove-scopes" // it lost scopes
 	OpSweep        Operation = "sweep"         // a pass of the sweeper; told only when it failed
+	OpRefresh      Operation = "refresh"       // a look for what other processes changed; told only of the first of failures in a row
 	OpAuthenticate Operation = "authenticate"  // a login was judged
 	OpAuthorize    Operation = "authorize"     // a request was judged
 )

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/regtoken/regtoken/store"
@@ -105,14 +106,33 @@ func (s *shared) dueAt(expiry time.Time) time.Time {
 	return expiry.Add(s.options.RemovalGrace)
 }
 
-// Run removes the records of expired tokens as they fall due, of all
-// registries, until ctx ends; then it returns nil. It wakes when the next
-// token is due, and once a minute to look for what other processes made; it
-// looks ten times a second at most. While the store fails, Run tells the
-// observers ([OpSweep]) and tries again, at growing intervals of up to a
-// minute. It is optional: everything is right without it, and the store only
-// grows. Several may run, in one process or in many.
+// Run does what a Manager does by itself, until ctx ends; then it returns nil.
+// It is optional: everything is right without it, only slower, and the store
+// only grows. Several may run, in one process or in many.
+//
+// It removes the records of expired tokens as they fall due, of all
+// registries: it wakes when the next token is due, and once a minute to look
+// for what other processes made; it looks ten times a second at most. While the
+// store fails, Run tells the observers ([OpSweep]) and tries again, at growing
+// intervals of up to a minute.
+//
+// And it follows what other processes change ([Options].PollInterval,
+// MaxStaleness), so that [Manager.Authenticate] can go by what is kept in
+// memory ([Options].CacheSize). Of failures in a row the observers are told of
+// the first ([OpRefresh]); [Manager.Stats] counts them all. A store in this
+// process' memory needs no following, and is never behind.
 func (m *Manager) Run(ctx context.Context) error {
+	var both sync.WaitGroup
+	both.Go(func() {
+		m.live.follow(ctx, func(err error) { m.observe(ctx, Event{Operation: OpRefresh}.failed(unavailable(err))) })
+	})
+	m.sweep(ctx)
+	both.Wait()
+	return nil
+}
+
+// sweep removes expired records as they fall due, until ctx ends.
+func (m *Manager) sweep(ctx context.Context) {
 	s := m.sweepers.add()
 	defer m.sweepers.remove(s)
 	for failures := 0; ctx.Err() == nil; {
@@ -129,7 +149,6 @@ func (m *Manager) Run(ctx context.Context) error {
 			m.await(ctx, s, next)
 		}
 	}
-	return nil
 }
 
 // sweepDue sweeps and returns when there will be more to sweep; the zero Time

@@ -1,6 +1,7 @@
 package regtoken
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/regtoken/regtoken/store"
@@ -28,6 +29,29 @@ type Options struct {
 	// keep a record whose name is given to a new token. Zero is none.
 	RemovalGrace time.Duration
 
+	// MaxStaleness is how long after its acknowledgement a change made by
+	// another process (a revocation, say) may at most go unnoticed by
+	// [Manager.Authenticate], whatever fails meanwhile. Zero is two seconds. It
+	// matters only while [Manager.Run] runs: without it, and while it cannot
+	// be sure, each call asks the store. Changes made through this Manager are
+	// noticed at once.
+	MaxStaleness time.Duration
+
+	// PollInterval is how often Run asks the store what has changed; shorter
+	// than MaxStaleness. Zero is a quarter of that. Some stores also tell Run
+	// that there is something new, but nothing rests on it.
+	PollInterval time.Duration
+
+	// CacheSize is the most tokens that are kept in memory; large ones count
+	// as several (one for each 4 KiB of their record), and those not asked for
+	// lately go first. Zero is 100,000; negative: none are kept, and each
+	// Authenticate asks the store.
+	CacheSize int
+
+	// StoreTimeout is the longest that Authenticate waits for the store before
+	// it answers [ErrUnavailable]. Zero is five seconds.
+	StoreTimeout time.Duration
+
 	// Observers are told of every change and every decision, in this order.
 	Observers []Observer
 }
@@ -35,11 +59,15 @@ type Options struct {
 const (
 	defaultMinLifetime  = time.Hour
 	defaultSecretPrefix = "rgt"
+	defaultMaxStaleness = 2 * time.Second
+	defaultCacheSize    = 100_000
+	defaultStoreTimeout = 5 * time.Second
 )
 
 // A Manager manages the tokens of one registry: it is a view of a store, and
 // [Manager.Registry] gives the views of others. It is safe for concurrent use,
-// and keeps nothing that has to be closed; the store is the caller's to close.
+// and holds nothing that has to be closed; the store is the caller's to close,
+// once no call is under way.
 // Make one with [NewManager]; the zero Manager cannot be used.
 type Manager struct {
 	*shared
@@ -51,14 +79,15 @@ type shared struct {
 	store   store.Store
 	options Options
 
+	live     *live    // what logins are judged by
 	sweepers sweepers // the calls of Run under way
 }
 
 // NewManager returns a Manager of the tokens in s, looking at the default
 // registry, "". With nil options all defaults hold; the options are copied. It
 // starts nothing and asks the store nothing. Errors: [ErrInvalid] for a nil
-// store, a SecretPrefix of another form, a negative duration or a nil
-// observer.
+// store, a SecretPrefix of another form, a negative duration, a PollInterval
+// that is not shorter than MaxStaleness, or a nil observer.
 func NewManager(s store.Store, opts *Options) (*Manager, error) {
 	var o Options
 	if opts != nil {
@@ -68,12 +97,12 @@ func NewManager(s store.Store, opts *Options) (*Manager, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.MinLifetime == 0 {
-		o.MinLifetime = defaultMinLifetime
-	}
-	if o.SecretPrefix == "" {
-		o.SecretPrefix = defaultSecretPrefix
-	}
+	o.MinLifetime = cmp.Or(o.MinLifetime, defaultMinLifetime)
+	o.SecretPrefix = cmp.Or(o.SecretPrefix, defaultSecretPrefix)
+	o.MaxStaleness = cmp.Or(o.MaxStaleness, defaultMaxStaleness)
+	o.PollInterval = cmp.Or(o.PollInterval, o.MaxStaleness/4)
+	o.CacheSize = cmp.Or(o.CacheSize, defaultCacheSize)
+	o.StoreTimeout = cmp.Or(o.StoreTimeout, defaultStoreTimeout)
 	var v validation
 	if s == nil {
 		v.fault("store", "must not be nil")
@@ -82,7 +111,7 @@ func NewManager(s store.Store, opts *Options) (*Manager, error) {
 	if err := v.err(); err != nil {
 		return nil, err
 	}
-	return &Manager{shared: &shared{store: s, options: o}}, nil
+	return &Manager{shared: &shared{store: s, options: o, live: newLive(s, o)}}, nil
 }
 
 // Registry returns the same Manager looking at the registry of this name: ""

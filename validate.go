@@ -259,6 +259,15 @@ func (v *validation) options(o Options) {
 	if o.RemovalGrace < 0 {
 		v.fault("Options.RemovalGrace", "must not be negative")
 	}
+	if o.MaxStaleness < 0 {
+		v.fault("Options.MaxStaleness", "must not be negative")
+	}
+	if o.PollInterval < 0 || o.PollInterval >= o.MaxStaleness {
+		v.fault("Options.PollInterval", "must be shorter than MaxStaleness, and not negative")
+	}
+	if o.StoreTimeout < 0 {
+		v.fault("Options.StoreTimeout", "must not be negative")
+	}
 	for i, observer := range o.Observers {
 		if observer == nil {
 			v.fault(fmt.Sprintf("Options.Observers[%d]", i), "must not be nil")

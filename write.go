@@ -198,6 +198,7 @@ func (m *Manager) replace(ctx context.Context, e *entry) error {
 		return err
 	}
 	_, err = m.store.Put(ctx, r)
+	m.live.changed(store.Change{ID: r.ID, Rev: ownWrite})
 	return m.settle(ctx, err, r.ID, func(found *store.Record) error {
 		switch {
 		case found == nil, found.Rev == r.Rev:
@@ -223,6 +224,7 @@ func (e *entry) issuedIn(r store.Record) bool {
 // store.ErrConflict.
 func (s *shared) remove(ctx context.Context, r store.Record) error {
 	_, err := s.store.Delete(ctx, r.ID, r.Rev)
+	s.live.changed(store.Change{ID: r.ID, Rev: ownWrite})
 	return s.settle(ctx, err, r.ID, func(found *store.Record) error {
 		switch {
 		case found == nil && isContextEnd(err):

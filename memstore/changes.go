@@ -18,6 +18,9 @@ func (s *Store) Head(ctx context.Context) (store.Cursor, error) {
 	return *head, nil
 }
 
+// HeadIsLocal implements [store.LocalHead]: true.
+func (s *Store) HeadIsLocal() bool { return true }
+
 // Changes implements [store.Store]. The feed holds [FeedSize] changes.
 func (s *Store) Changes(ctx context.Context, after store.Cursor, limit int) (store.Batch, error) {
 	s.mu.RLock()

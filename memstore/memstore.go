@@ -36,8 +36,9 @@ type Store struct {
 }
 
 var (
-	_ store.Store  = (*Store)(nil)
-	_ store.Waiter = (*Store)(nil)
+	_ store.Store     = (*Store)(nil)
+	_ store.Waiter    = (*Store)(nil)
+	_ store.LocalHead = (*Store)(nil)
 )
 
 // New returns an empty store.

@@ -191,3 +191,10 @@ type Waiter interface {
 	// that wraps ctx.Err() if ctx had ended before.
 	Wait(ctx context.Context, after Cursor) error
 }
+
+// A LocalHead is a Store whose Head may be asked before every answer that
+// comes from a cache, since it reads this process' memory: no I/O, no waiting.
+type LocalHead interface {
+	// HeadIsLocal reports whether that is so.
+	HeadIsLocal() bool
+}
