@@ -179,7 +179,9 @@ func (c *cache) changed(changes ...store.Change) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, change := range changes {
-		c.remove(c.byID[change.ID])
+		if t := c.byID[change.ID]; t != nil && t.rev < change.Rev {
+			c.remove(t)
+		}
 		for f := range c.fills {
 			if f.changed == nil {
 				f.changed = make(map[uuid.UUID]store.Rev)
