@@ -21,9 +21,11 @@
 //
 // A [Manager] creates, edits and checks tokens. It keeps them in a
 // [github.com/regtoken/regtoken/store.Store]: package memstore has one in
-// memory, and package store tells how to write another. A [Grant] is what a
-// login may do; it answers without I/O. An [Observer] is told of every change
-// and every decision.
+// memory; the modules sqlitestore, pgstore and etcdstore, beside this one, keep
+// them in a file or in the database that a fleet shares; and package store tells
+// how to write another. A [Grant] is what a login may do; it answers without
+// I/O. An [Observer] is told of every change and every decision, and
+// [Manager.Stats] has the figures for metrics.
 //
 // To put a whole registry behind tokens, so that docker login, push and pull
 // work, see the module github.com/regtoken/regtoken/registryauth.
@@ -42,9 +44,14 @@
 // gone for every call, whether or not its record was swept. What is unclear is
 // denied. Secrets are in no error, event, log line or JSON of this library.
 //
-// Authenticate asks the store at every call, so a token that is disabled,
-// deleted, rotated or narrowed anywhere is so everywhere, as soon as the
-// store says so.
+// A token that is disabled, deleted, rotated or narrowed is so at once in the
+// process that did it. In every other it is so for each call that starts later
+// than [Options].MaxStaleness (two seconds) after the change was acknowledged,
+// whatever the network does: [Manager.Run] lets logins go by what is kept in
+// memory only for as long as it is sure of that. Without Run each login asks
+// the store. A store that cannot be asked is no reason to refuse a credential:
+// the answer is then [ErrUnavailable]. And nobody is ever refused by what is
+// kept in memory, only by the store.
 //
 // # Compatibility
 //

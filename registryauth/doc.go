@@ -6,7 +6,8 @@
 // to one, and lets through what the tokens allow. It speaks the OCI
 // distribution specification, and takes HTTP Basic authentication and, given a
 // [TokenServer], Bearer tokens. Whatever changes about a token counts at the
-// next request.
+// next request: at once in the process that changed it, in others within
+// [regtoken.Options].MaxStaleness.
 //
 // A [TokenServer] alone serves registries that verify Bearer tokens by
 // themselves, such as stock distribution: there, what changes about a token
