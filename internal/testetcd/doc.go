@@ -1,0 +1,45 @@
+// Package testetcd runs etcd clusters of one or several nodes on loopback, for
+// the tests of any module here. The nodes are real processes, which a test can
+// kill, start again, copy and restore.
+//
+// The commands are those of the PATH if they are 3.5 or later, and are built
+// from the Go module proxy otherwise: once, into the user's cache folder. A
+// root user's nodes run as the user nobody.
+package testetcd
+
+import (
+	"errors"
+	"os"
+	"testing"
+)
+
+// ErrNotInstalled is wrapped by the error of [New] where etcd is neither on the
+// PATH nor can be built.
+var ErrNotInstalled = errors.New("testetcd: etcd is not installed")
+
+// Start returns a healthy cluster of n nodes, which is gone when the test ends.
+// Where there is no etcd it skips the test; with CI=true in the environment it
+// fails it.
+func Start(tb testing.TB, n int) *Cluster {
+	tb.Helper()
+	c, err := New(n)
+	Require(tb, err)
+	tb.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			tb.Errorf("closing the etcd cluster: %v", err)
+		}
+	})
+	return c
+}
+
+// Require is how [Start] treats err, the error of [New], for clusters that
+// several tests share.
+func Require(tb testing.TB, err error) {
+	tb.Helper()
+	switch {
+	case errors.Is(err, ErrNotInstalled) && os.Getenv("CI") != "true":
+		tb.Skipf("%v: put etcd and etcdutl 3.5 or later on the PATH, or allow the Go module proxy", err)
+	case err != nil:
+		tb.Fatal(err)
+	}
+}
