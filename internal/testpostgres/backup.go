@@ -3,6 +3,7 @@
 package testpostgres
 
 import (
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
@@ -35,6 +36,23 @@ func (c *Cluster) RestoreData(tb testing.TB, folder string) {
 		}
 		return errors.Join(os.Chmod(path, mode), c.own(path))
 	}))
+}
+
+// Dump backs up a database by pg_dump, while it is in use. The function it
+// returns restores it, as often as it is called, into a new database, and
+// returns that one's name.
+func (c *Cluster) Dump(tb testing.TB, database string) (restore func(testing.TB) string) {
+	tb.Helper()
+	file := filepath.Join(c.folder, "dump-"+rand.Text())
+	_, err := c.run("pg_dump", "--format", "custom", "--file", file, "--dbname", c.URL(database))
+	check(tb, err)
+	return func(tb testing.TB) string {
+		tb.Helper()
+		restored := c.CreateDatabase(tb)
+		_, err := c.run("pg_restore", "--exit-on-error", "--dbname", c.URL(restored), file)
+		check(tb, err)
+		return restored
+	}
 }
 
 func (c *Cluster) mustBeDown() error {

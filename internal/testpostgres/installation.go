@@ -68,7 +68,7 @@ func majorVersion(folder string) int {
 }
 
 func isComplete(folder string) bool {
-	for _, program := range []string{"initdb", "postgres", "psql", "pg_basebackup"} {
+	for _, program := range []string{"initdb", "postgres", "psql", "pg_basebackup", "pg_dump", "pg_restore"} {
 		if _, err := os.Stat(filepath.Join(folder, program)); err != nil {
 			return false
 		}

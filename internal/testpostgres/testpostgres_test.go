@@ -47,6 +47,15 @@ func TestRestoreData(t *testing.T) {
 	require.Equal(t, "1", c.SQL(t, "", "SELECT n FROM tries"))
 }
 
+func TestDump(t *testing.T) {
+	c := testpostgres.Start(t)
+	database := c.CreateDatabase(t)
+	c.SQL(t, database, "CREATE TABLE tries (n int); INSERT INTO tries VALUES (1)")
+	restore := c.Dump(t, database)
+	c.SQL(t, database, "INSERT INTO tries VALUES (2)")
+	require.Equal(t, "1", c.SQL(t, restore(t), "SELECT n FROM tries"))
+}
+
 func TestStandby(t *testing.T) {
 	primary := testpostgres.Start(t)
 	primary.SQL(t, "", "CREATE TABLE written (n int)")
