@@ -12,9 +12,9 @@ import (
 // welcome takes the host, the folder, the docker login command, the token's
 // name, and how clients log in.
 const welcome = `
-A registry guarded by regtoken listens on %[1]s; its content is in
+A registry guarded by regtoken listens on %[1]s; its content and its tokens
+(tokens.db) are in
 %[2]s
-Tokens are kept in memory in this version: they end with this process.
 
 Log in (docker 29 needs its engine for that: without one it wants TLS):
   %[3]s

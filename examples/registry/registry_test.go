@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -17,9 +18,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/regtoken/regtoken"
+	"github.com/regtoken/regtoken/memstore"
 )
 
 func TestMain(m *testing.M) {
@@ -166,32 +171,103 @@ func TestFirstToken(t *testing.T) {
 	}
 }
 
-func TestContentOutlivesTheProcess(t *testing.T) {
+// TestRestart ends the process and starts it again on the same folder, where
+// content and tokens are still there.
+func TestRestart(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	transport := &http.Transport{}
-	var digests []string
-	for range 2 {
-		p := start(t, "-addr", "127.0.0.1:0", "-data", data)
-		login := p.out.find(t, loginLine)
-		options := []remote.Option{
-			remote.WithTransport(transport),
-			remote.WithAuth(&authn.Basic{Username: login[2], Password: login[1]}),
-		}
-		tag, err := name.NewTag(login[3] + "/team/app:v1")
+	get := func(host, password string) (string, error) {
+		tag, err := name.NewTag(host + "/team/app:v1")
 		require.NoError(t, err)
-		if digests == nil {
-			image, err := random.Image(64, 1)
-			require.NoError(t, err)
-			require.NoError(t, remote.Write(tag, image, options...))
+		got, err := remote.Get(tag, remote.WithTransport(transport), remote.WithAuth(&authn.Basic{Username: firstName, Password: password}))
+		if err != nil {
+			return "", err
 		}
-		got, err := remote.Get(tag, options...)
-		require.NoError(t, err)
-		digests = append(digests, got.Digest.String())
+		return got.Digest.String(), nil
+	}
+	end := func(p process) {
 		transport.CloseIdleConnections()
 		p.stop()
 		require.NoError(t, <-p.done)
 	}
-	assert.Equal(t, digests[0], digests[1])
+
+	p := start(t, "-addr", "127.0.0.1:0", "-data", data)
+	login := p.out.find(t, loginLine)
+	password := login[1]
+	tag, err := name.NewTag(login[3] + "/team/app:v1")
+	require.NoError(t, err)
+	image, err := random.Image(64, 1)
+	require.NoError(t, err)
+	require.NoError(t, remote.Write(tag, image, remote.WithTransport(transport), remote.WithAuth(&authn.Basic{Username: login[2], Password: password})))
+	digest, err := get(login[3], password)
+	require.NoError(t, err)
+	end(p)
+
+	p = start(t, "-addr", "127.0.0.1:0", "-data", data)
+	host := p.out.find(t, `listens on (\S+);`)[1]
+	p.out.find(t, "^as before: ")
+	again, err := get(host, password)
+	require.NoError(t, err)
+	require.Equal(t, digest, again)
+	end(p)
+
+	p = start(t, "-addr", "127.0.0.1:0", "-data", data, "-rotate")
+	login = p.out.find(t, loginLine)
+	_, err = get(login[3], password)
+	require.ErrorContains(t, err, "UNAUTHORIZED")
+	again, err = get(login[3], login[1])
+	require.NoError(t, err)
+	require.Equal(t, digest, again)
+	end(p)
+}
+
+func TestMetrics(t *testing.T) {
+	manager, err := regtoken.NewManager(memstore.New(), nil)
+	require.NoError(t, err)
+	_, credential, err := manager.CreateToken(t.Context(), regtoken.TokenSpec{Name: "abc"})
+	require.NoError(t, err)
+	for range 3 {
+		_, err := manager.Authenticate(t.Context(), credential.Login())
+		require.NoError(t, err)
+	}
+	require.NoError(t, testutil.CollectAndCompare(collector{manager}, strings.NewReader(`
+# HELP regtoken_cache_hits_total Logins admitted by what was kept in memory.
+# TYPE regtoken_cache_hits_total counter
+regtoken_cache_hits_total 2
+# HELP regtoken_cache_misses_total Logins for which the store was asked.
+# TYPE regtoken_cache_misses_total counter
+regtoken_cache_misses_total 1
+# HELP regtoken_fresh 1 while logins may go by what is in memory.
+# TYPE regtoken_fresh gauge
+regtoken_fresh 1
+`), "regtoken_cache_hits_total", "regtoken_cache_misses_total", "regtoken_fresh"))
+	problems, err := testutil.CollectAndLint(collector{manager})
+	require.NoError(t, err)
+	require.Empty(t, problems)
+}
+
+// TestMetricsAreServed asks where -metrics says.
+func TestMetricsAreServed(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	addr := free.Addr().String()
+	require.NoError(t, free.Close())
+	p := start(t, "-addr", "127.0.0.1:0", "-metrics", addr)
+	p.out.find(t, loginLine)
+	transport := &http.Transport{}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+"/metrics", nil)
+	require.NoError(t, err)
+	require.EventuallyWithT(t, func(t *assert.CollectT) { // the line is printed before anything is served
+		answer, err := transport.RoundTrip(request)
+		require.NoError(t, err)
+		body, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		require.Contains(t, string(body), "regtoken_cached_tokens ")
+	}, time.Minute, 10*time.Millisecond)
+	transport.CloseIdleConnections()
+	p.stop()
+	require.NoError(t, <-p.done)
 }
 
 func TestArgumentsThatCannotBe(t *testing.T) {
@@ -209,6 +285,7 @@ func TestArgumentsThatCannotBe(t *testing.T) {
 		{"a port that is taken", []string{"-addr", taken.Addr().String()}, "-addr " + taken.Addr().String()},
 		{"no port", []string{"-addr", "127.0.0.1"}, "-addr 127.0.0.1"},
 		{"every interface", []string{"-addr", "0.0.0.0:0"}, "no TLS"},
+		{"metrics on every interface", []string{"-addr", "127.0.0.1:0", "-metrics", "0.0.0.0:0"}, "no TLS"},
 		{"a file as the folder", []string{"-addr", "127.0.0.1:0", "-data", file}, "-data"},
 		{"a stray argument", []string{"5000"}, `"5000"`},
 		{"an unknown flag", []string{"-port", "5000"}, "-port"},
