@@ -13,10 +13,28 @@ import (
 	"github.com/regtoken/regtoken/store"
 )
 
-// recordVersion is the version of the encoding below. A reader knows every
-// version up to its own and refuses what is newer: it might say something
-// that narrows the token.
+// recordVersion is the version of the encoding that is written. Every version
+// that was ever written is read, for good; what is newer than all of readers is
+// refused whole, since it might say something that narrows the token.
+//
+// A version 2, if there has to be one (a member that an old reader must not
+// ignore), takes two releases, so that at no time a process meets what it
+// cannot read:
+//
+//  1. The first has a reader for it, readers[2], and still creates version 1.
+//     recordData becomes what the newest version says; readV1 decodes into a
+//     copy of today's and converts. A token that was read as version 2 is
+//     written back as version 2: an edit must not widen what it narrowed.
+//  2. The next, once the first runs everywhere, sets recordVersion to 2.
+//
+// The vectors in testdata/records hold every reader to what it was, and the
+// writer to every byte; each version adds its own.
 const recordVersion = 1
+
+// readers has at each version what reads it.
+var readers = [...]func(encoded []byte) (recordData, error){
+	1: readV1,
+}
 
 // sizeReserve is what scopes leave free of the most a store keeps: a token that
 // is full of them can still be disabled and rotated.
@@ -118,24 +136,65 @@ func decodeRecord(r store.Record) (entry, error) {
 }
 
 func decodeData(encoded []byte) (recordData, error) {
-	var data recordData
-	decoder := json.NewDecoder(bytes.NewReader(encoded))
-	decoder.DisallowUnknownFields()
-	err := decoder.Decode(&data)
-	if err == nil && len(bytes.TrimSpace(encoded[decoder.InputOffset():])) > 0 {
-		err = errors.New("data behind the end")
-	}
-	if err != nil && data.Version == 0 {
-		data.Version = versionOf(encoded)
-	}
+	version, err := versionOf(encoded)
 	switch {
-	case err == nil && data.Version == recordVersion:
-	case err != nil && (data.Version == 0 || data.Version == recordVersion):
+	case err != nil:
 		return recordData{}, err
-	default:
-		return recordData{}, fmt.Errorf("version %d; this library reads version %d", data.Version, recordVersion)
+	case version >= len(readers):
+		return recordData{}, fmt.Errorf("version %d; this library reads version %d and no newer one: upgrade this process", version, len(readers)-1)
+	case version < 1:
+		return recordData{}, fmt.Errorf("version %d: there is no such version", version)
+	}
+	return readers[version](encoded)
+}
+
+// versionOf reads the version alone, of whatever the rest may be; 0 if it has
+// none. It stands at the beginning, and is found without reading on.
+func versionOf(encoded []byte) (version int, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(encoded))
+	if start, err := decoder.Token(); start != json.Delim('{') {
+		return 0, err
+	}
+	for decoder.More() {
+		member, err := decoder.Token()
+		if err != nil {
+			return 0, err
+		}
+		if member == "v" {
+			err := decoder.Decode(&version)
+			return version, err
+		}
+		var skipped json.RawMessage
+		if err := decoder.Decode(&skipped); err != nil {
+			return 0, err
+		}
+	}
+	return 0, nil
+}
+
+func readV1(encoded []byte) (recordData, error) {
+	var data recordData
+	if err := decodeExactly(encoded, &data); err != nil {
+		return recordData{}, err
+	}
+	if data.Version != 1 {
+		return recordData{}, errors.New("two versions in one record")
 	}
 	return data, data.check()
+}
+
+// decodeExactly decodes one JSON value that has only members known to the
+// target, and nothing behind it.
+func decodeExactly(encoded []byte, target any) error {
+	decoder := json.NewDecoder(bytes.NewReader(encoded))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(target); err != nil {
+		return err
+	}
+	if len(bytes.TrimSpace(encoded[decoder.InputOffset():])) > 0 {
+		return errors.New("data behind the end")
+	}
+	return nil
 }
 
 // check refuses what JSON can say and no version 1 ever wrote.
@@ -159,17 +218,6 @@ func (data recordData) check() error {
 		}
 	}
 	return nil
-}
-
-// versionOf reads the version alone, of whatever the rest may be.
-func versionOf(encoded []byte) int {
-	var versioned struct {
-		Version int `json:"v"`
-	}
-	if json.Unmarshal(encoded, &versioned) != nil {
-		return 0
-	}
-	return versioned.Version
 }
 
 const maxSecrets = 2
