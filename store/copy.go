@@ -97,7 +97,7 @@ type CopyReport struct {
 // A destination that is the source is an error ([ErrInvalid]), or equal to
 // itself. A write whose acknowledgement is lost is looked for and done again if
 // need be; calls that fail otherwise are not repeated, and end the copy.
-// Memory: some hundreds of records, however many there are.
+// In memory there are a page of a hundred records of each side at a time.
 //
 // Errors: [ErrDiffers], [ErrUnfinished], [ErrInvalid], [ErrConflict] if others
 // write to the destination, [ErrCursorExpired] if the feed of the source is
