@@ -1,0 +1,2 @@
+// Package kill proves.
+package kill

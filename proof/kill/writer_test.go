@@ -1,0 +1,92 @@
+package kill_test
+
+import (
+	"math/rand/v2"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/regtoken/regtoken/proof/internal/frontend"
+	"github.com/regtoken/regtoken/proof/internal/target"
+)
+
+// generation is how many kills the same data go through.
+const generation = 10
+
+// TestKillWriter kills the process of several writers, and looks at what it
+// leaves, again and again.
+func TestKillWriter(t *testing.T) {
+	onEach(t, func(t *testing.T, p place) {
+		random := newRandom(t)
+		killing := killing{place: p, random: random}
+		for i := range *kills {
+			if i%generation == 0 {
+				killing.begin(t)
+			}
+			killing.round(t)
+		}
+		t.Logf("%d kills: %d calls were acknowledged, %d cut off", *kills, killing.acknowledged, killing.cutOff)
+		require.NotZero(t, killing.acknowledged)
+		if isFull() {
+			require.NotZero(t, killing.cutOff)
+		}
+	})
+}
+
+// killing is what has come of the data so far.
+type killing struct {
+	place
+	random *rand.Rand
+
+	target  string
+	ledger  *ledger
+	picture *picture // nil: the store was never opened
+
+	acknowledged, cutOff int
+}
+
+// begin begins with new data.
+func (k *killing) begin(t *testing.T) {
+	k.target, k.ledger, k.picture = k.fresh(t), newLedger(), nil
+}
+
+// round lets a process write, kills it, and looks. In the first round it may
+// not even have made the schema.
+func (k *killing) round(t *testing.T) {
+	process := startFrontEnd(t, frontend.Config{Target: k.target, Idle: k.random.IntN(2) == 0})
+	kill := func() { _ = process.Signal(syscall.SIGKILL) }
+	w := &writers{ledger: k.ledger, goroutines: 4, names: 4, noticed: kill}
+	var ended sync.WaitGroup
+	timer := time.AfterFunc(time.Hour, kill)
+	switch {
+	case k.picture == nil:
+		timer.Reset(upTo(k.random, 200*time.Millisecond))
+	case k.random.IntN(2) == 0:
+		timer.Reset(upTo(k.random, 300*time.Millisecond))
+	default:
+		w.notice = 1 + k.random.Int64N(100)
+	}
+	seed := k.random.Uint64()
+	ended.Go(func() { w.run(process, seed) })
+	ended.Wait()
+	timer.Stop()
+	require.ErrorContains(t, process.Exit(), "killed", "it must not have ended by itself")
+	k.verify(t, w)
+}
+
+// verify looks at what a dead process has left.
+func (k *killing) verify(t *testing.T, w *writers) {
+	t.Helper()
+	k.quiesce(t, k.target)
+	s, err := target.Open(t.Context(), k.target)
+	require.NoError(t, err)
+	picture, err := verify(t.Context(), s, k.ledger, k.picture)
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	k.picture = picture
+	k.acknowledged += int(w.acknowledged.Load())
+	k.cutOff = k.ledger.totals()[killed]
+}

@@ -1,0 +1,153 @@
+package kill_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/rpc"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/regtoken/regtoken/proof/internal/frontend"
+	"github.com/regtoken/regtoken/store"
+)
+
+// A frontEnd takes calls: a process, or a part of this one.
+type frontEnd interface {
+	Do(method string, c frontend.Call) (frontend.Reply, error)
+}
+
+// A localFrontEnd is a Manager in this process.
+type localFrontEnd struct {
+	client *rpc.Client
+	served sync.WaitGroup
+}
+
+func newLocalFrontEnd(s store.Store) (*localFrontEnd, error) {
+	service, err := frontend.NewService(s, frontend.Config{})
+	if err != nil {
+		return nil, err
+	}
+	server := rpc.NewServer()
+	if err := server.RegisterName("FrontEnd", service); err != nil {
+		return nil, err
+	}
+	here, there := net.Pipe()
+	f := &localFrontEnd{client: rpc.NewClient(here)}
+	f.served.Go(func() { server.ServeConn(there) })
+	return f, nil
+}
+
+func (f *localFrontEnd) Do(method string, c frontend.Call) (reply frontend.Reply, err error) {
+	err = f.client.Call("FrontEnd."+method, c, &reply)
+	return reply, err
+}
+
+func (f *localFrontEnd) Close() {
+	_ = f.client.Close()
+	f.served.Wait()
+}
+
+// writers change tokens through a front-end, each its own, until that is gone
+// or they are told to stop.
+type writers struct {
+	ledger     *ledger
+	goroutines int
+	names      int           // of each goroutine
+	stop       chan struct{} // nil: never
+
+	acknowledged atomic.Int64
+	notice       int64  // so many acknowledgements,
+	noticed      func() // are told of, once
+}
+
+// run returns when all goroutines have ended.
+func (w *writers) run(f frontEnd, seed uint64) {
+	var all sync.WaitGroup
+	for i := range w.goroutines {
+		all.Go(func() { w.write(f, i, rand.New(rand.NewPCG(seed, uint64(i)))) })
+	}
+	all.Wait()
+}
+
+func (w *writers) write(f frontEnd, worker int, random *rand.Rand) {
+	for {
+		select {
+		case <-w.stop:
+			return
+		default:
+		}
+		name := fmt.Sprintf("w%d-%d", worker, random.IntN(w.names))
+		now, known, err := w.current(f, name)
+		if err != nil {
+			return
+		}
+		if !known {
+			time.Sleep(time.Duration(random.Int64N(int64(5 * time.Millisecond)))) // it may be down
+			continue
+		}
+		c := plan(random, name, now)
+		r, err := f.Do(c.method, c.Call)
+		w.ledger.answered(name, c, r, err)
+		if err != nil {
+			return
+		}
+		if r.Outcome == "" && w.acknowledged.Add(1) == w.notice {
+			w.noticed()
+		}
+	}
+}
+
+// current returns what stands under a name, and asks if that is not certain.
+func (w *writers) current(f frontEnd, name string) (now state, known bool, err error) {
+	possible := w.ledger.possible(name)
+	if len(possible) == 1 && possible[0].id != someID && possible[0].secret != someID {
+		return possible[0], true, nil
+	}
+	r, err := f.Do("TokenByName", frontend.Call{Name: name})
+	if err != nil {
+		return state{}, false, err
+	}
+	w.ledger.saw(name, r)
+	return described(r), r.Outcome == "" || r.Outcome == frontend.NotFound, nil
+}
+
+// plan chooses a call that changes what stands under a name.
+func plan(random *rand.Rand, name string, now state) call {
+	expiry := func() time.Time {
+		ahead := 2*time.Hour + time.Duration(random.IntN(1000))*time.Hour
+		return time.Now().Add(ahead).Truncate(time.Millisecond).UTC()
+	}
+	scope := func() string { return fmt.Sprintf("repository:team-%d/*:pull", random.Uint32()) }
+	if !now.exists() {
+		c := call{method: "Create", Call: frontend.Call{Name: name}}
+		for range random.IntN(3) {
+			c.Scopes = append(c.Scopes, scope())
+		}
+		if random.IntN(2) == 0 {
+			c.Expiry = expiry()
+		}
+		return c
+	}
+	c := call{Call: frontend.Call{ID: now.id}}
+	switch random.IntN(8) {
+	case 0, 1:
+		c.method, c.Disable = "Edit", !now.disabled
+	case 2:
+		c.method = "Renew"
+		if now.expiry.IsZero() || random.IntN(2) == 0 {
+			c.Expiry = expiry()
+		}
+	case 3, 4:
+		c.method, c.Scopes = "AddScopes", []string{scope()}
+		if len(now.scopes) > 200 {
+			c.method, c.Scopes = "RemoveAllScopes", nil
+		}
+	case 5, 6:
+		c.method, c.Lifetime = "Rotate", time.Duration(random.IntN(2))*time.Hour
+	default:
+		c.method = "Delete"
+	}
+	return c
+}
