@@ -218,8 +218,12 @@ func TestGrantFor(t *testing.T) {
 	require.NoError(t, get())
 	_, err := r.GrantFor(t.Context(), token.ID, uuid.Nil)
 	require.ErrorIs(t, err, regtoken.ErrUnauthenticated)
-	_, err = r.GrantFor(t.Context(), uuid.New(), c.SecretID)
-	require.ErrorIs(t, err, regtoken.ErrUnauthenticated)
+	for _, unknown := range []uuid.UUID{uuid.New(), uuid.Nil} {
+		_, err = r.GrantFor(t.Context(), unknown, c.SecretID)
+		require.ErrorIs(t, err, regtoken.ErrUnauthenticated)
+	}
+	_, err = r.Registry("other").GrantFor(t.Context(), token.ID, c.SecretID)
+	require.ErrorIs(t, err, regtoken.ErrUnauthenticated, "another registry's, though it is kept")
 
 	_, err = r.EditToken(t.Context(), token.ID, regtoken.Edit{Status: regtoken.Disabled})
 	require.NoError(t, err)

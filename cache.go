@@ -54,7 +54,7 @@ func newCached(r store.Record) (*cached, error) {
 // ID.
 type tokenKey struct {
 	registry, name string
-	id             uuid.UUID // nil: by name
+	id             uuid.UUID // if name is ""
 }
 
 func keyOf(t *Token) tokenKey { return tokenKey{registry: t.Registry, name: t.Name} }
@@ -99,7 +99,7 @@ func newCache(limit int) *cache {
 func (c *cache) get(key tokenKey) *cached {
 	c.mu.RLock()
 	t := c.byName[key]
-	if key.id != uuid.Nil {
+	if key.name == "" {
 		if t = c.byID[key.id]; t != nil && t.Registry != key.registry {
 			t = nil
 		}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/google/uuid"
-
 	"github.com/regtoken/regtoken/store"
 )
 
@@ -131,19 +129,19 @@ func (m *Manager) fetch(ctx context.Context, key tokenKey) (*cached, error) {
 		return m.load(ctx, key)
 	}
 	f := m.live.begin()
+	var whole *cached
+	defer func() { m.live.end(f, whole) }() // also if the store panics
 	token, err := m.load(ctx, key)
-	if err != nil {
-		m.live.end(f, nil)
-		return token, err
+	if err == nil {
+		whole = token
 	}
-	m.live.end(f, token)
-	return token, nil
+	return token, err
 }
 
 func (m *Manager) load(ctx context.Context, key tokenKey) (*cached, error) {
 	var r store.Record
 	var err error
-	if key.id == uuid.Nil {
+	if key.name != "" {
 		r, err = m.recordByName(ctx, key.name)
 	} else {
 		r, err = m.record(ctx, key.id)

@@ -1,10 +1,14 @@
 package regtoken
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/regtoken/regtoken/memstore"
+	"github.com/regtoken/regtoken/store"
 )
 
 func TestWithinLease(t *testing.T) {
@@ -26,4 +30,23 @@ func TestWithinLease(t *testing.T) {
 	} {
 		require.Equal(t, test.want, withinLease(test.monotonic, test.wall, bound), test.name)
 	}
+}
+
+// panicking is a store that does when it is read.
+type panicking struct{ store.Store }
+
+func (panicking) GetByName(context.Context, string, string) (store.Record, error) { panic("broken") }
+
+func (panicking) HeadIsLocal() bool { return true }
+
+func TestPanickingStoreLeavesNothingBehind(t *testing.T) {
+	m, err := NewManager(panicking{memstore.New()}, nil)
+	require.NoError(t, err)
+	login := Login{Name: "abc", Password: NewPassword(newSecret("rgt"))}
+	for range 2 {
+		require.Panics(t, func() { _, _ = m.Authenticate(t.Context(), login) })
+	}
+	require.Empty(t, m.live.fills)
+	require.Empty(t, m.live.flights.lanes)
+	require.Empty(t, m.live.reads)
 }
