@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -39,9 +40,13 @@ func placeOf(c store.Cursor) (p place, ok bool) {
 // Head implements [store.Store]: it reads one row.
 func (s *Store) Head(ctx context.Context) (store.Cursor, error) {
 	var head place
-	err := s.read(ctx, s.sql.head, nil, []any{&head.nonce}, func(rev store.Rev) { head.rev = rev })
-	if err != nil {
+	found := false
+	err := s.read(ctx, s.sql.head, nil, []any{&head.rev, &head.nonce}, func() { found = true })
+	switch {
+	case err != nil:
 		return "", err
+	case !found:
+		return "", unavailable(errors.New("the row of head is missing"))
 	}
 	return head.cursor(), nil
 }
@@ -63,11 +68,12 @@ func (s *Store) Changes(ctx context.Context, after store.Cursor, limit int) (sto
 	limit = min(limit, maxBatch)
 	var changes []store.Change
 	var places []place
-	var id, nonce uuid.UUID
+	var at place
+	var id uuid.UUID
 	// One row for the cursor, and one to see whether there is more.
-	err := s.read(ctx, s.sql.changes, []any{int64(from.rev), limit + 2}, []any{&id, &nonce}, func(rev store.Rev) {
-		changes = append(changes, store.Change{Rev: rev, ID: id})
-		places = append(places, place{rev, nonce})
+	err := s.read(ctx, s.sql.changes, []any{int64(from.rev), limit + 2}, []any{&at.rev, &at.nonce, &id}, func() {
+		changes = append(changes, store.Change{Rev: at.rev, ID: id})
+		places = append(places, at)
 	})
 	switch {
 	case err != nil:

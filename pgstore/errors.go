@@ -25,9 +25,6 @@ func unavailable(err error) error {
 	return fmt.Errorf("%w: pgstore: %w", store.ErrUnavailable, err)
 }
 
-// standby is the error of what only a primary can answer: a standby lags.
-func standby() error { return unavailable(errors.New("the server is a standby")) }
-
 // harmless is the error of a call with ctx that failed for err and surely
 // changed nothing.
 func (s *Store) harmless(ctx context.Context, err error) error {

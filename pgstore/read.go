@@ -77,16 +77,15 @@ func (s *Store) Expired(ctx context.Context, until time.Time, limit int) ([]stor
 	return s.records(ctx, s.sql.expired, until.UnixMilli(), limit)
 }
 
-// records returns the records that a statement finds, by its columns rev, id,
-// registry, name, expires_at, data.
+// records returns the records that a statement finds.
 func (s *Store) records(ctx context.Context, sql string, args ...any) ([]store.Record, error) {
 	var found []store.Record
-	var id uuid.UUID
-	var registry, name, data []byte
+	var r store.Record
+	var registry, name []byte
 	var expiresAt *int64
-	columns := []any{&id, &registry, &name, &expiresAt, &data}
-	err := s.read(ctx, sql, args, columns, func(rev store.Rev) {
-		r := store.Record{ID: id, Registry: string(registry), Name: string(name), Data: data, Rev: rev}
+	columns := []any{&r.ID, &registry, &name, &expiresAt, &r.Data, &r.Rev}
+	err := s.read(ctx, sql, args, columns, func() {
+		r.Registry, r.Name, r.ExpiresAt = string(registry), string(name), time.Time{}
 		if expiresAt != nil {
 			r.ExpiresAt = time.UnixMilli(*expiresAt).UTC()
 		}
@@ -96,30 +95,22 @@ func (s *Store) records(ctx context.Context, sql string, args ...any) ([]store.R
 }
 
 // read calls each for every row that a statement finds, after it has put the
-// columns behind the first two, of onPrimary and rev, where columns point to.
-func (s *Store) read(ctx context.Context, sql string, args, columns []any, each func(rev store.Rev)) error {
+// row's values where columns point to.
+func (s *Store) read(ctx context.Context, sql string, args, columns []any, each func()) error {
 	if err := s.usable(ctx); err != nil {
 		return err
 	}
 	callCtx, done := s.untilClosed(ctx)
 	defer done()
-	var isStandby bool
-	var rev *store.Rev // NULL in the row that stands for none
 	rows, err := s.pool.Query(callCtx, sql, slices.Concat([]any{execMode}, args)...)
+	if err == nil {
+		_, err = pgx.ForEachRow(rows, columns, func() error {
+			each()
+			return nil
+		})
+	}
 	if err != nil {
 		return s.harmless(ctx, err)
-	}
-	_, err = pgx.ForEachRow(rows, slices.Concat([]any{&isStandby, &rev}, columns), func() error {
-		if rev != nil {
-			each(*rev)
-		}
-		return nil
-	})
-	switch {
-	case err != nil:
-		return s.harmless(ctx, err)
-	case isStandby:
-		return standby()
 	}
 	return nil
 }

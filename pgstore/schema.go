@@ -67,9 +67,8 @@ func (s *Store) prepare(ctx context.Context) error {
 
 // schemaVersion returns the version of the schema, 0 if there is none yet.
 func (s *Store) schemaVersion(ctx context.Context) (int, error) {
-	var isStandby bool
 	var version int
-	err := s.pool.QueryRow(ctx, s.names.in(`SELECT pg_is_in_recovery(), version FROM {schema}.schema_version`), execMode).Scan(&isStandby, &version)
+	err := s.pool.QueryRow(ctx, s.names.in(`SELECT version FROM {schema}.schema_version`), execMode).Scan(&version)
 	var answer *pgconn.PgError
 	const undefinedTable, undefinedSchema = "42P01", "3F000"
 	switch {
@@ -77,8 +76,6 @@ func (s *Store) schemaVersion(ctx context.Context) (int, error) {
 		return 0, nil
 	case err != nil:
 		return 0, s.harmless(ctx, err)
-	case isStandby:
-		return 0, standby()
 	}
 	return version, nil
 }

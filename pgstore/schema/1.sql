@@ -129,6 +129,80 @@ BEGIN
 END
 $$;
 
+-- Reading is by functions too: a session plans what is in them once, where a
+-- statement that may not be prepared is planned at each call.
+
+-- only_primary refuses a standby: what it shows is past, as a token that was
+-- revoked since. A pooler or a failover may put one behind any connection.
+CREATE FUNCTION {schema}.only_primary() RETURNS void LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	IF pg_is_in_recovery() THEN
+		RAISE EXCEPTION 'the server is a standby' USING ERRCODE = 'read_only_sql_transaction';
+	END IF;
+END
+$$;
+
+CREATE FUNCTION {schema}.by_id(p_id uuid) RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE ROWS 1 AS $$
+BEGIN
+	PERFORM {schema}.only_primary();
+	RETURN QUERY SELECT * FROM {schema}.records WHERE id = p_id;
+END
+$$;
+
+CREATE FUNCTION {schema}.by_name(p_registry bytea, p_name bytea) RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE ROWS 1 AS $$
+BEGIN
+	PERFORM {schema}.only_primary();
+	RETURN QUERY SELECT * FROM {schema}.records WHERE registry = p_registry AND name = p_name;
+END
+$$;
+
+-- list returns the records of a registry from the name p_from on, up to the
+-- name p_until, which is not among them; NULL: to the last.
+CREATE FUNCTION {schema}.list(p_registry bytea, p_from bytea, p_until bytea, p_limit bigint)
+RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	PERFORM {schema}.only_primary();
+	RETURN QUERY SELECT * FROM {schema}.records
+		WHERE registry = p_registry AND name >= p_from AND (p_until IS NULL OR name < p_until)
+		ORDER BY name LIMIT p_limit;
+END
+$$;
+
+-- list_all returns the records of all registries from a registry and name on,
+-- of which the name begins with p_prefix.
+CREATE FUNCTION {schema}.list_all(p_registry bytea, p_from bytea, p_prefix bytea, p_limit bigint)
+RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	PERFORM {schema}.only_primary();
+	RETURN QUERY SELECT * FROM {schema}.records
+		WHERE (registry, name) >= (p_registry, p_from) AND substring(name FOR length(p_prefix)) = p_prefix
+		ORDER BY registry, name LIMIT p_limit;
+END
+$$;
+
+CREATE FUNCTION {schema}.expired(p_until bigint, p_limit bigint) RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	PERFORM {schema}.only_primary();
+	RETURN QUERY SELECT * FROM {schema}.records WHERE expires_at <= p_until ORDER BY expires_at, id LIMIT p_limit;
+END
+$$;
+
+-- last_write returns the row of head.
+CREATE FUNCTION {schema}.last_write() RETURNS SETOF {schema}.head LANGUAGE plpgsql STABLE ROWS 1 AS $$
+BEGIN
+	PERFORM {schema}.only_primary();
+	RETURN QUERY SELECT * FROM {schema}.head;
+END
+$$;
+
+-- changes_from returns the change p_rev, if it is still there, and what follows.
+CREATE FUNCTION {schema}.changes_from(p_rev bigint, p_limit bigint) RETURNS SETOF {schema}.changes LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	PERFORM {schema}.only_primary();
+	RETURN QUERY SELECT * FROM {schema}.changes WHERE rev >= p_rev ORDER BY rev LIMIT p_limit;
+END
+$$;
+
 -- as_text and as_json are NULL for what is none.
 CREATE FUNCTION {schema}.as_text(bytes bytea) RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
