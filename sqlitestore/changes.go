@@ -15,7 +15,7 @@ import (
 
 var errNoFeed = unavailable(errors.New("regtoken_changes is empty: the database was damaged"))
 
-// A place is a row of the feed, and the cursor behind it.
+// A place is where an entry of the feed stands, and with it a cursor.
 type place struct {
 	rev   int64
 	nonce int64
@@ -55,8 +55,7 @@ func (s *Store) Head(ctx context.Context) (store.Cursor, error) {
 	return p.cursor(), nil
 }
 
-// Changes implements [store.Store]. The feed holds [Options].FeedSize changes
-// or a few more.
+// Changes implements [store.Store].
 func (s *Store) Changes(ctx context.Context, after store.Cursor, limit int) (store.Batch, error) {
 	if err := s.enter(ctx); err != nil {
 		return store.Batch{}, err
@@ -69,55 +68,42 @@ func (s *Store) Changes(ctx context.Context, after store.Cursor, limit int) (sto
 	if !ok {
 		return store.Batch{}, fmt.Errorf("sqlitestore: %w: not of this store", store.ErrCursorExpired)
 	}
-	// One statement, for one state of the feed: it begins with the cursor's own
-	// row, or it cannot vouch for what came after it.
 	rows, err := s.changes.QueryContext(ctx, at.rev, oneMore(limit))
+	entries, err := scanAll(scanEntry, rows, err)
 	if err != nil {
 		return store.Batch{}, failed(ctx, err)
 	}
-	defer rows.Close()
-	batch, err := readBatch(rows, at, limit)
-	if errors.Is(err, store.ErrCursorExpired) {
-		return store.Batch{}, err
-	}
-	if err != nil {
-		return store.Batch{}, failed(ctx, err)
-	}
-	return batch, nil
-}
-
-func readBatch(rows *sql.Rows, at place, limit int) (store.Batch, error) {
-	var (
-		batch store.Batch
-		id    sql.RawBytes
-		last  place
-		n     int
-	)
-	for ; rows.Next(); n++ {
-		var change store.Change
-		err := rows.Scan(&last.rev, &last.nonce, &id)
-		if err != nil {
-			return store.Batch{}, err
-		}
-		if n == 0 {
-			if last != at {
-				break
-			}
-			continue
-		}
-		if change.ID, err = uuid.FromBytes(id); err != nil {
-			return store.Batch{}, err
-		}
-		change.Rev = store.Rev(last.rev)
-		batch.Changes = append(batch.Changes, change)
-	}
-	if err := rows.Err(); err != nil {
-		return store.Batch{}, err
-	}
-	if n == 0 {
+	// They were read by one statement, and so from one state of the feed. If it
+	// does not begin with the cursor's own entry, nobody knows what it lacks.
+	if len(entries) == 0 || entries[0].place != at {
 		return store.Batch{}, fmt.Errorf("sqlitestore: %w: trimmed, or of another history", store.ErrCursorExpired)
 	}
-	batch.Next = last.cursor()
-	batch.CaughtUp = len(batch.Changes) < limit
-	return batch, nil
+	changes := make([]store.Change, len(entries)-1)
+	for i, e := range entries[1:] {
+		changes[i] = store.Change{Rev: store.Rev(e.rev), ID: e.id}
+	}
+	return store.Batch{
+		Changes:  changes,
+		Next:     entries[len(changes)].cursor(),
+		CaughtUp: len(changes) < limit,
+	}, nil
+}
+
+// An entry is a row of the feed.
+type entry struct {
+	place
+	id uuid.UUID
+}
+
+func scanEntry(row row) (entry, error) {
+	var (
+		e  entry
+		id []byte
+	)
+	if err := row.Scan(&e.rev, &e.nonce, &id); err != nil {
+		return entry{}, err
+	}
+	var err error
+	e.id, err = uuid.FromBytes(id)
+	return e, err
 }

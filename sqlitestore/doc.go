@@ -40,9 +40,9 @@
 // is in tokens.db-wal.
 //
 // To restore, stop all processes, put the copy in the place of tokens.db,
-// remove tokens.db-wal and tokens.db-shm, and start again. Caches notice: the
-// places they held in the feed have expired. So do tokens that were deleted
-// or disabled since the backup: they are back.
+// remove tokens.db-wal and tokens.db-shm, and start again. Caches that lived on
+// in other programs notice, for their cursors have expired. Mind that what was
+// deleted, disabled or rotated since the backup is as it was before.
 //
 // # Looking inside
 //

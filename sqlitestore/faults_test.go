@@ -182,6 +182,26 @@ func TestFeedThatIsGone(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrUnavailable)
 }
 
+func TestDatabaseThatItsCallerClosed(t *testing.T) {
+	db := openDB(t, newPath(t), "FULL")
+	s := newStore(t, db, nil)
+	r := create(t, s, "name")
+	head, err := s.Head(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	for name, call := range map[string]func() error{
+		"Get":     func() error { _, err := s.Get(t.Context(), r.ID); return err },
+		"List":    func() error { _, err := s.List(t.Context(), store.Query{AllRegistries: true, Limit: 1}); return err },
+		"Expired": func() error { _, err := s.Expired(t.Context(), store.MaxTime, 1); return err },
+		"Head":    func() error { _, err := s.Head(t.Context()); return err },
+		"Changes": func() error { _, err := s.Changes(t.Context(), head, 1); return err },
+		"Put":     func() error { _, err := s.Put(t.Context(), r); return err },
+		"Delete":  func() error { _, err := s.Delete(t.Context(), r.ID, r.Rev); return err },
+	} {
+		require.ErrorIs(t, call(), store.ErrUnavailable, name)
+	}
+}
+
 // lock makes all other writers wait until the returned function is called.
 func lock(t *testing.T, path string) (unlock func()) {
 	conn, err := openDB(t, path, "FULL").Conn(t.Context())

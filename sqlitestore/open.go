@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -91,7 +92,7 @@ func dsn(path string, busyTimeout time.Duration) string {
 	if !strings.HasPrefix(path, "/") { // C:/…
 		path = "/" + path
 	}
-	milliseconds := max(1, busyTimeout.Milliseconds())
+	milliseconds := min(max(1, busyTimeout.Milliseconds()), math.MaxInt32)
 	name := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{
 		"_busy_timeout": {strconv.FormatInt(milliseconds, 10)},
 		"_synchronous":  {"FULL"},

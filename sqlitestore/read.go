@@ -101,7 +101,8 @@ func (s *Store) List(ctx context.Context, q store.Query) (store.Page, error) {
 	if q.AllRegistries {
 		query, args = s.inAll, []any{registry, name, q.NamePrefix, lastName(q.NamePrefix), limit}
 	}
-	found, err := scanAll(query.QueryContext(ctx, args...))
+	rows, err := query.QueryContext(ctx, args...)
+	found, err := scanAll(scanRecord, rows, err)
 	if err != nil {
 		return store.Page{}, failed(ctx, err)
 	}
@@ -121,7 +122,8 @@ func (s *Store) Expired(ctx context.Context, until time.Time, limit int) ([]stor
 	if err := store.ValidateLimit(limit); err != nil {
 		return nil, err
 	}
-	found, err := scanAll(s.expired.QueryContext(ctx, until.UnixMilli(), limit))
+	rows, err := s.expired.QueryContext(ctx, until.UnixMilli(), limit)
+	found, err := scanAll(scanRecord, rows, err)
 	if err != nil {
 		return nil, failed(ctx, err)
 	}
@@ -157,23 +159,27 @@ var greatestName = strings.Repeat("\U0010FFFF", store.MaxName/len("\U0010FFFF")+
 // oneMore is the limit to ask with so as to see whether there is more.
 func oneMore(limit int) int { return min(limit, math.MaxInt-1) + 1 }
 
-func scanAll(rows *sql.Rows, err error) ([]store.Record, error) {
+// scanAll returns the rows of a query, each as scan reads it.
+func scanAll[T any](scan func(row) (T, error), rows *sql.Rows, err error) ([]T, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var all []store.Record
+	defer func() { _ = rows.Close() }() // Err has told
+	var all []T
 	for rows.Next() {
-		r, err := scanRecord(rows)
+		one, err := scan(rows)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, r)
+		all = append(all, one)
 	}
 	return all, rows.Err()
 }
 
-func scanRecord(row interface{ Scan(dest ...any) error }) (store.Record, error) {
+// A row is a [sql.Row] or one of [sql.Rows].
+type row interface{ Scan(dest ...any) error }
+
+func scanRecord(row row) (store.Record, error) {
 	var (
 		r         store.Record
 		id        []byte

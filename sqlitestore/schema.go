@@ -40,7 +40,7 @@ var migrations = [][]string{
 			registry,
 			name,
 			strftime('%Y-%m-%dT%H:%M:%fZ', expires_at / 1000.0, 'unixepoch') AS expires_at,
-			CASE WHEN json_valid(CAST(data AS TEXT)) THEN json(CAST(data AS TEXT)) END AS data,
+			CASE WHEN instr(data, x'00') = 0 AND json_valid(CAST(data AS TEXT)) THEN json(CAST(data AS TEXT)) END AS data,
 			rev
 		FROM regtoken_tokens`,
 	},

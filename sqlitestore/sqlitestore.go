@@ -13,9 +13,9 @@ import (
 
 // Options configure a [Store]. The zero Options, and nil, are the defaults.
 type Options struct {
-	// FeedSize is how many changes are kept, at least, for [Store.Changes];
-	// cursors that stand further back have expired. Zero: 65,536. Negative:
-	// invalid. Where handles on one file differ, the smallest counts.
+	// FeedSize is how many changes are kept for [Store.Changes], and at most
+	// 128 more; cursors that stand further back have expired. Zero: 65,536.
+	// Negative: invalid. Where Stores on one file differ, the smallest counts.
 	FeedSize int
 
 	// BusyTimeout is how long a write waits while others, in other processes
