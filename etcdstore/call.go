@@ -2,7 +2,6 @@ package etcdstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -36,10 +35,7 @@ func (s *Store) begin(ctx context.Context) (*call, error) {
 	return &call{within, ctx, s.lifetime, s.timeout, func() { cutOff(); cancel() }}, nil
 }
 
-var (
-	errClosed = fmt.Errorf("etcdstore: %w", store.ErrClosed)
-	errBroken = errors.New("the connection broke")
-)
+var errClosed = fmt.Errorf("etcdstore: %w", store.ErrClosed)
 
 func ended(err error) error { return fmt.Errorf("etcdstore: %w", err) }
 

@@ -94,7 +94,7 @@ func (s *Store) Changes(ctx context.Context, after store.Cursor, limit int) (sto
 	}
 	rev, ok := revOf(after)
 	if !ok {
-		return store.Batch{}, expired("it is not of this store")
+		return store.Batch{}, cursorExpired("it is not of this store")
 	}
 	// That the batch is caught up rests on this linearizable read alone, never
 	// on what a watch has or has not told.
@@ -106,7 +106,7 @@ func (s *Store) Changes(ctx context.Context, after store.Cursor, limit int) (sto
 		return store.Batch{Next: after, CaughtUp: true}, nil
 	}
 	if now.rev <= rev {
-		return store.Batch{}, expired("it lies ahead of the feed")
+		return store.Batch{}, cursorExpired("it lies ahead of the feed")
 	}
 	heads, err := s.history(c, after, rev, now, limit)
 	if err != nil {
@@ -120,12 +120,12 @@ func (s *Store) Changes(ctx context.Context, after store.Cursor, limit int) (sto
 	return batch, nil
 }
 
-func expired(reason string) error {
+func cursorExpired(reason string) error {
 	return fmt.Errorf("etcdstore: %w: %s", store.ErrCursorExpired, reason)
 }
 
 // errForeign says that the cursor's head is not in this history.
-var errForeign = expired("it is not of this history")
+var errForeign = cursorExpired("it is not of this history")
 
 // feedFailed returns what Changes says after err.
 func (c *call) feedFailed(err error) error {
@@ -133,7 +133,7 @@ func (c *call) feedFailed(err error) error {
 	case errors.Is(err, store.ErrCursorExpired), errors.Is(err, store.ErrUnavailable):
 		return err
 	case errors.Is(err, rpctypes.ErrCompacted):
-		return expired("the feed was compacted")
+		return cursorExpired("the feed was compacted")
 	}
 	return c.readFailed(err)
 }
@@ -207,5 +207,5 @@ func (s *Store) watched(c *call, rev int64, now head, limit int) ([]head, error)
 			}
 		}
 	}
-	return nil, errBroken
+	return nil, errors.New("the watch was lost")
 }

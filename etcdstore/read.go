@@ -34,11 +34,15 @@ func (s *Store) Get(ctx context.Context, id uuid.UUID) (store.Record, error) {
 func (s *Store) find(c *call, id uuid.UUID) (store.Record, error) {
 	var records []*mvccpb.KeyValue
 	err := s.atOneRevision(c, func() error {
-		found, err := s.reads.Get(c, s.keys.id(id))
-		if err != nil || len(found.Kvs) == 0 {
+		index, err := s.reads.Get(c, s.keys.id(id))
+		if err != nil || len(index.Kvs) == 0 {
 			return err
 		}
-		records, err = s.named(c, found.Kvs, found.Header.Revision)
+		token := s.keys.token(name(index.Kvs[0].Value))
+		found, err := s.reads.Get(c, token, clientv3.WithRev(index.Header.Revision))
+		if err == nil {
+			records = found.Kvs
+		}
 		return err
 	})
 	if err != nil {
@@ -76,13 +80,6 @@ func (s *Store) named(c *call, index []*mvccpb.KeyValue, rev int64) ([]*mvccpb.K
 	gets := make([]clientv3.Op, len(index))
 	for i, kv := range index {
 		gets[i] = clientv3.OpGet(s.keys.token(name(kv.Value)), clientv3.WithRev(rev))
-	}
-	if len(gets) == 1 { // which the client may repeat, unlike a transaction
-		found, err := s.reads.Do(c, gets[0])
-		if err != nil {
-			return nil, err
-		}
-		return found.Get().Kvs, nil
 	}
 	found, err := s.reads.Txn(c).Then(gets...).Commit()
 	if err != nil {

@@ -66,8 +66,10 @@ func New(ctx context.Context, client *clientv3.Client, opts *Options) (*Store, e
 
 // Open is [New] with a client of its own, which Close closes. What config
 // leaves zero is set to suit: keep-alives that find a dead connection within 15
-// seconds, a bound of 5 seconds to authenticate, and a silent log. The context
-// is for Open alone; config.Context, if set, ends the client.
+// seconds while a call or a Wait is under way, a bound of 5 seconds to
+// authenticate, and a silent log. (PermitWithoutStream stays off: etcd closes
+// the connections of clients that ping without a call.) The context is for Open
+// alone; config.Context, if set, ends the client.
 func Open(ctx context.Context, config clientv3.Config, opts *Options) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, ended(err)
@@ -117,7 +119,6 @@ func connect(ctx context.Context, config clientv3.Config) (*clientv3.Client, fun
 	if config.DialKeepAliveTimeout == 0 {
 		config.DialKeepAliveTimeout = 5 * time.Second
 	}
-	config.PermitWithoutStream = true // else a dead connection shows at the next call only
 	if config.DialTimeout == 0 {
 		config.DialTimeout = 5 * time.Second
 	}
@@ -139,15 +140,12 @@ func connect(ctx context.Context, config clientv3.Config) (*clientv3.Client, fun
 		if ctx.Err() != nil {
 			return nil, nil, ended(ctx.Err())
 		}
-		return nil, nil, fmt.Errorf("etcdstore: %w: %w", store.ErrUnavailable, err)
+		// Not wrapped: a deadline in it is the client's own, not that of ctx.
+		return nil, nil, fmt.Errorf("etcdstore: %w: %v", store.ErrUnavailable, err)
 	}
 	return client, func() error {
-		err := client.Close()
-		end()
-		if errors.Is(err, context.Canceled) { // its own, which it has just ended
-			return nil
-		}
-		return err
+		defer end()
+		return client.Close()
 	}, nil
 }
 

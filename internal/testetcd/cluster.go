@@ -23,18 +23,19 @@ type Cluster struct {
 	folder   string // of all the cluster has; gone with Close
 	commands commands
 	account  *account
+	flags    []string
 	nodes    []*node
 }
 
-// New returns a healthy cluster of n nodes; the caller closes it. The error
+// New returns a healthy cluster of n nodes, which the caller closes. The error
 // wraps [ErrNotInstalled] where there is no etcd.
-func New(n int) (*Cluster, error) {
+func New(n int, flags ...string) (*Cluster, error) {
 	programs, err := found()
 	if err != nil {
 		return nil, err
 	}
 	for attempts := 3; ; attempts-- {
-		c, err := start(programs, n)
+		c, err := start(programs, n, flags)
 		// A port that was free a moment ago may be taken by now.
 		if err == nil || attempts == 1 || !errors.Is(err, errExited) {
 			return c, err
@@ -42,8 +43,8 @@ func New(n int) (*Cluster, error) {
 	}
 }
 
-func start(programs commands, n int) (c *Cluster, err error) {
-	c = &Cluster{}
+func start(programs commands, n int, flags []string) (c *Cluster, err error) {
+	c = &Cluster{flags: flags}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())

@@ -15,31 +15,24 @@ import (
 
 // ErrNotInstalled is wrapped by the error of [New] where etcd is neither on the
 // PATH nor can be built.
-var ErrNotInstalled = errors.New("testetcd: etcd is not installed")
+var ErrNotInstalled = errors.New("testetcd: put etcd and etcdutl 3.5 or later on the PATH, or let Go build them")
 
-// Start returns a healthy cluster of n nodes, which is gone when the test ends.
-// Where there is no etcd it skips the test; with CI=true in the environment it
+// Start returns a healthy cluster of n nodes, which is gone when the test ends;
+// flags are for etcd, besides those the cluster needs. Where there is no etcd it skips the test; with CI=true in the environment it
 // fails it.
-func Start(tb testing.TB, n int) *Cluster {
+func Start(tb testing.TB, n int, flags ...string) *Cluster {
 	tb.Helper()
-	c, err := New(n)
-	Require(tb, err)
+	c, err := New(n, flags...)
+	switch {
+	case errors.Is(err, ErrNotInstalled) && os.Getenv("CI") != "true":
+		tb.Skip(err)
+	case err != nil:
+		tb.Fatal(err)
+	}
 	tb.Cleanup(func() {
 		if err := c.Close(); err != nil {
 			tb.Errorf("closing the etcd cluster: %v", err)
 		}
 	})
 	return c
-}
-
-// Require is how [Start] treats err, the error of [New], for clusters that
-// several tests share.
-func Require(tb testing.TB, err error) {
-	tb.Helper()
-	switch {
-	case errors.Is(err, ErrNotInstalled) && os.Getenv("CI") != "true":
-		tb.Skipf("%v: put etcd and etcdutl 3.5 or later on the PATH, or allow the Go module proxy", err)
-	case err != nil:
-		tb.Fatal(err)
-	}
 }

@@ -56,11 +56,12 @@ func (n *node) start(c *Cluster) error {
 		return err
 	}
 	defer log.Close() // the process has its own
-	process := exec.Command(c.commands.etcd,
+	process := exec.Command(c.commands.etcd, append([]string{
 		"--name", n.name, "--data-dir", n.data, "--log-level", "warn",
 		"--listen-client-urls", n.clientURL(), "--advertise-client-urls", n.clientURL(),
 		"--listen-peer-urls", n.peerURL(), "--initial-advertise-peer-urls", n.peerURL(),
-		"--initial-cluster", c.initialCluster(), "--initial-cluster-token", filepath.Base(c.folder))
+		"--initial-cluster", c.initialCluster(), "--initial-cluster-token", filepath.Base(c.folder),
+	}, c.flags...)...)
 	process.Dir, process.Stdout, process.Stderr = c.folder, log, log
 	c.account.run(process)
 	if err := process.Start(); err != nil {
