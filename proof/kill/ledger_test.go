@@ -252,9 +252,25 @@ func (l *ledger) checkFeed(changes []store.Change) error {
 // forgetFeed begins anew with what the feed must tell.
 func (l *ledger) forgetFeed() { l.made, l.births = map[uuid.UUID]writes{}, 0 }
 
-// totals returns how many calls ended in each way.
-func (l *ledger) totals() map[frontend.Outcome]int {
+// certain returns the state of each name that there is, of each of which there
+// is no doubt.
+func (l *ledger) certain() map[string]state {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.counts
+	states := make(map[string]state, len(l.names))
+	for name, a := range l.names {
+		if len(a.possible) == 1 && a.possible[0].exists() {
+			states[name] = a.possible[0]
+		}
+	}
+	return states
+}
+
+// takeTotals returns how many calls ended in each way since it was last called.
+func (l *ledger) takeTotals() map[frontend.Outcome]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	counts := l.counts
+	l.counts = map[frontend.Outcome]int{}
+	return counts
 }

@@ -43,15 +43,6 @@ func onEach(t *testing.T, test func(t *testing.T, p place)) {
 	}
 }
 
-// open opens a store, to be closed at the end of the test.
-func open(tb testing.TB, name string) store.Store {
-	tb.Helper()
-	s, err := target.Open(tb.Context(), name)
-	require.NoError(tb, err)
-	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
-	return s
-}
-
 // The servers of all tests, each of which leaves them running.
 var (
 	postgres startOnce[*testpostgres.Cluster]

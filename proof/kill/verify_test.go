@@ -4,12 +4,36 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"testing"
 
 	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
 
 	"github.com/regtoken/regtoken/proof/internal/frontend"
+	"github.com/regtoken/regtoken/proof/internal/target"
 	"github.com/regtoken/regtoken/store"
 )
+
+// look opens a store and returns what it holds.
+func (p place) look(tb testing.TB, name string) *picture {
+	tb.Helper()
+	s, err := target.Open(tb.Context(), name)
+	require.NoError(tb, err)
+	now, err := inspect(tb.Context(), s, nil)
+	require.NoError(tb, errors.Join(err, s.Close()))
+	return now
+}
+
+// verify opens a store that nobody else has open any more, and verifies it.
+func (p place) verify(tb testing.TB, name string, l *ledger, before *picture) *picture {
+	tb.Helper()
+	p.quiesce(tb, name)
+	s, err := target.Open(tb.Context(), name)
+	require.NoError(tb, err)
+	now, err := verify(tb.Context(), s, l, before)
+	require.NoError(tb, errors.Join(err, s.Close()))
+	return now
+}
 
 // verify checks a store, to which nobody writes any more, against the ledger:
 // all ways to read agree, each name is in a state that the answers allow,
@@ -84,6 +108,9 @@ func checkLogins(f frontEnd, l *ledger, found map[string]state) error {
 	}
 	return errors.Join(errs...)
 }
+
+// writesToWork is how many writes checkWorks makes.
+const writesToWork = 3
 
 // checkWorks makes one call after the other on a new token.
 func checkWorks(f frontEnd) error {

@@ -78,39 +78,46 @@ func (w *writers) write(f frontEnd, worker int, random *rand.Rand) {
 			return
 		default:
 		}
-		name := fmt.Sprintf("w%d-%d", worker, random.IntN(w.names))
-		now, known, err := w.current(f, name)
-		if err != nil {
+		r, err := w.step(f, fmt.Sprintf("w%d-%d", worker, random.IntN(w.names)), random)
+		switch {
+		case err != nil:
 			return
-		}
-		if !known {
-			time.Sleep(time.Duration(random.Int64N(int64(5 * time.Millisecond)))) // it may be down
-			continue
-		}
-		c := plan(random, name, now)
-		r, err := f.Do(c.method, c.Call)
-		w.ledger.answered(name, c, r, err)
-		if err != nil {
-			return
-		}
-		if r.Outcome == "" && w.acknowledged.Add(1) == w.notice {
+		case r.Outcome != "":
+			time.Sleep(upTo(random, 5*time.Millisecond)) // it may be down
+		case w.acknowledged.Add(1) == w.notice:
 			w.noticed()
 		}
 	}
 }
 
+// step makes one change, where it is certain what stands under the name.
+func (w *writers) step(f frontEnd, name string, random *rand.Rand) (frontend.Reply, error) {
+	now, r, err := w.current(f, name)
+	if err != nil || r.Outcome != "" {
+		return r, err
+	}
+	c := plan(random, name, now)
+	r, err = f.Do(c.method, c.Call)
+	w.ledger.answered(name, c, r, err)
+	return r, err
+}
+
 // current returns what stands under a name, and asks if that is not certain.
-func (w *writers) current(f frontEnd, name string) (now state, known bool, err error) {
+// It is not known if the reply is one of a failure.
+func (w *writers) current(f frontEnd, name string) (state, frontend.Reply, error) {
 	possible := w.ledger.possible(name)
 	if len(possible) == 1 && possible[0].id != someID && possible[0].secret != someID {
-		return possible[0], true, nil
+		return possible[0], frontend.Reply{}, nil
 	}
 	r, err := f.Do("TokenByName", frontend.Call{Name: name})
 	if err != nil {
-		return state{}, false, err
+		return state{}, r, err
 	}
 	w.ledger.saw(name, r)
-	return described(r), r.Outcome == "" || r.Outcome == frontend.NotFound, nil
+	if r.Outcome == frontend.NotFound {
+		return state{}, frontend.Reply{}, nil
+	}
+	return described(r), r, nil
 }
 
 // plan chooses a call that changes what stands under a name.
