@@ -63,10 +63,11 @@ var (
 // connections are kept: by default as many as there are processors and at
 // least 4, each for an hour, or until it was idle for half of one.
 //
-// Errors: ErrUnavailable if the database cannot be asked or is a standby; an
-// error that wraps ctx.Err() when ctx ended; ErrInvalid for options that are
-// none; others if the schema is newer than this package or may not be
-// created. No error holds the connection string or the password.
+// Errors: ErrUnavailable if the database cannot be asked, or the schema not be
+// made for want of rights or on a standby; an error that wraps ctx.Err() when
+// ctx ended; ErrInvalid for options that are none; another if the schema is
+// newer than this package. No error holds the connection string or the
+// password.
 func Open(ctx context.Context, connString string, opts *Options) (*Store, error) {
 	s, err := newStore(opts)
 	if err != nil {
