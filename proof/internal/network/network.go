@@ -58,16 +58,29 @@ type Toxic struct {
 
 // Poison adds a toxic to the ways to all servers.
 func (r *Route) Poison(t Toxic) error {
-	text, err := json.Marshal(t)
-	if err != nil {
-		return err
-	}
-	for _, proxy := range r.proxies {
-		if _, err := proxy.Toxics.AddToxicJson(strings.NewReader(string(text))); err != nil {
+	for server := range r.proxies {
+		if err := r.PoisonOne(server, t); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// PoisonOne adds a toxic to the way to one server, by its place among Addrs.
+func (r *Route) PoisonOne(server int, t Toxic) error {
+	text, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	_, err = r.proxies[server].Toxics.AddToxicJson(strings.NewReader(string(text)))
+	return err
+}
+
+// Redirect leads the way to the one server to another from now on. All
+// connections break.
+func (r *Route) Redirect(server string) error {
+	proxy := r.proxies[0]
+	return proxy.Update(&toxiproxy.Proxy{Listen: proxy.Listen, Upstream: server, Enabled: true})
 }
 
 // Cut breaks all connections, and refuses new ones.
