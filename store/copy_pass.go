@@ -149,15 +149,6 @@ func (c *copying) mend(ctx context.Context, id uuid.UUID) error {
 	return fmt.Errorf("%w: token %s at the destination: others keep writing to it, or no write is acknowledged", ErrConflict, id)
 }
 
-// byID returns the record with this ID, nil if there is none.
-func (s side) byID(ctx context.Context, id uuid.UUID) (*Record, error) {
-	r, err := s.find(func() (Record, error) { return s.Get(ctx, id) })
-	if r != nil && isMarker(r) {
-		r = nil
-	}
-	return r, err
-}
-
 // step makes one write of those that lead from have to want, the records of
 // one ID, and reports whether it was the last. If it came to nothing because
 // things are no longer as they were read, or perhaps did happen, it reports

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/google/uuid"
 )
 
 // A side is one of the two stores of a copy. Where others speak of its
@@ -25,6 +27,15 @@ func (s side) find(get func() (Record, error)) (*Record, error) {
 		return nil, s.failed(err)
 	}
 	return &r, nil
+}
+
+// byID returns the record with this ID, nil if there is none.
+func (s side) byID(ctx context.Context, id uuid.UUID) (*Record, error) {
+	r, err := s.find(func() (Record, error) { return s.Get(ctx, id) })
+	if r != nil && isMarker(r) {
+		r = nil
+	}
+	return r, err
 }
 
 // isEmpty reports whether there is no record.
