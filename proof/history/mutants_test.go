@@ -131,7 +131,7 @@ type lateDeletes struct {
 }
 
 func (s *lateDeletes) Delete(ctx context.Context, id uuid.UUID, ifRev store.Rev) (store.Rev, error) {
-	r, err := s.Store.Get(ctx, id)
+	r, err := s.Get(ctx, id)
 	if err != nil || r.Rev != ifRev {
 		return s.Store.Delete(ctx, id, ifRev)
 	}
