@@ -1,0 +1,2 @@
+// Package revocation is under construction.
+package revocation
