@@ -14,6 +14,7 @@ import (
 
 	"github.com/regtoken/regtoken/internal/testetcd"
 	"github.com/regtoken/regtoken/internal/testpostgres"
+	"github.com/regtoken/regtoken/proof/internal/network"
 	"github.com/regtoken/regtoken/proof/internal/target"
 	"github.com/regtoken/regtoken/store"
 )
@@ -21,6 +22,9 @@ import (
 // A place is a kind of durable store.
 type place struct {
 	name string
+
+	// hasServer is false where the processes open the files themselves.
+	hasServer bool
 
 	// fresh names a new, empty set of data for package target.
 	fresh func(tb testing.TB) string
@@ -31,9 +35,37 @@ type place struct {
 }
 
 var places = []place{
-	{"sqlite", freshSQLite, func(testing.TB, string) {}}, // locks die with the process
-	{"postgres", freshPostgres, quiescePostgres},
-	{"etcd", freshEtcd, quiesceEtcd},
+	{"sqlite", false, freshSQLite, func(testing.TB, string) {}}, // locks die with the process
+	{"postgres", true, freshPostgres, quiescePostgres},
+	{"etcd", true, freshEtcd, quiesceEtcd},
+}
+
+// onServer is a set of data that can be reached in several ways.
+type onServer struct {
+	direct  string                      // for package target
+	servers []string                    // host:port
+	via     func(addrs []string) string // for package target
+}
+
+// freshOnServer is fresh for a place that has a server.
+func (p place) freshOnServer(tb testing.TB) onServer {
+	tb.Helper()
+	if p.name == "postgres" {
+		server := theServer(tb)
+		database := server.CreateDatabase(tb)
+		return onServer{server.URL(database), []string{server.Addr()},
+			func(addrs []string) string { return server.URLVia(addrs[0], database) }}
+	}
+	nodes, prefix := theNodes(tb), uuid.NewString()
+	return onServer{target.Etcd(prefix, nodes.Addrs()...), nodes.Addrs(),
+		func(addrs []string) string { return target.Etcd(prefix, addrs...) }}
+}
+
+// route returns a new way to the data, and their name by that way.
+func (s onServer) route(tb testing.TB) (r *network.Route, proxied string) {
+	tb.Helper()
+	r = network.New(tb, s.servers...)
+	return r, s.via(r.Addrs())
 }
 
 // onEach runs a test for each place.
@@ -41,6 +73,16 @@ func onEach(t *testing.T, test func(t *testing.T, p place)) {
 	for _, p := range places {
 		t.Run(p.name, func(t *testing.T) { test(t, p) })
 	}
+}
+
+// onEachServer runs a test for each place that has a server.
+func onEachServer(t *testing.T, test func(t *testing.T, p place)) {
+	onEach(t, func(t *testing.T, p place) {
+		if !p.hasServer {
+			t.Skip("it has no server")
+		}
+		test(t, p)
+	})
 }
 
 // The servers of all tests, each of which leaves them running.

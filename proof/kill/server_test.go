@@ -47,15 +47,11 @@ func killNodes(t *testing.T, random *rand.Rand) func() {
 // lives on, and looks at what became of the calls.
 func TestKillServer(t *testing.T) {
 	outages := map[string]outage{"postgres": killPostgres, "etcd": killNodes}
-	onEach(t, func(t *testing.T, p place) {
-		outage, ok := outages[p.name]
-		if !ok {
-			t.Skip("it has no server")
-		}
+	onEachServer(t, func(t *testing.T, p place) {
 		random := newRandom(t)
 		total := map[frontend.Outcome]int{}
 		for range rounds(20) {
-			ledger := surviveOutages(t, p, outage, random)
+			ledger := surviveOutages(t, p, outages[p.name], random)
 			for outcome, n := range ledger.takeTotals() {
 				total[outcome] += n
 			}

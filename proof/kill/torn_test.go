@@ -42,9 +42,8 @@ func TestTornLog(t *testing.T) {
 			for kept+1 < len(moments) && moments[kept+1].log <= at {
 				kept++
 			}
-			s, err := target.Open(t.Context(), target.SQLite(copied))
-			require.NoError(t, err)
-			err = checkPrefix(t.Context(), s, moments, kept)
+			s := open(t, target.SQLite(copied))
+			err := checkPrefix(t.Context(), s, moments, kept)
 			require.NoError(t, errors.Join(err, s.Close()), "%s at %d of %d", how, at, moments[len(moments)-1].log)
 		}
 	}

@@ -14,11 +14,19 @@ import (
 	"github.com/regtoken/regtoken/store"
 )
 
-// look opens a store and returns what it holds.
-func (p place) look(tb testing.TB, name string) *picture {
+// open opens a store, which is closed at the end of the test at the latest.
+func open(tb testing.TB, name string) store.Store {
 	tb.Helper()
 	s, err := target.Open(tb.Context(), name)
 	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
+	return s
+}
+
+// look opens a store and returns what it holds.
+func (p place) look(tb testing.TB, name string) *picture {
+	tb.Helper()
+	s := open(tb, name)
 	now, err := inspect(tb.Context(), s, nil)
 	require.NoError(tb, errors.Join(err, s.Close()))
 	return now
@@ -28,8 +36,7 @@ func (p place) look(tb testing.TB, name string) *picture {
 func (p place) verify(tb testing.TB, name string, l *ledger, before *picture) *picture {
 	tb.Helper()
 	p.quiesce(tb, name)
-	s, err := target.Open(tb.Context(), name)
-	require.NoError(tb, err)
+	s := open(tb, name)
 	now, err := verify(tb.Context(), s, l, before)
 	require.NoError(tb, errors.Join(err, s.Close()))
 	return now
