@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/anishathalye/porcupine"
+	"github.com/google/uuid"
 
 	"github.com/regtoken/regtoken/proof/internal/frontend"
 )
@@ -141,6 +142,29 @@ func (h *history) fail(method string, outcome frontend.Outcome, detail string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.faults = append(h.faults, fmt.Errorf("%w: %s: %s: %s", errAnswer, method, outcome, detail))
+}
+
+// modelOf makes a model, which begins with the zero state, ready for porcupine.
+func modelOf[State, Input, Output fmt.Stringer](step func(State, Input, Output) (bool, State)) porcupine.Model {
+	return porcupine.Model{
+		Init: func() any {
+			var zero State
+			return zero
+		},
+		Step: func(state, input, output any) (bool, any) {
+			return step(state.(State), input.(Input), output.(Output))
+		},
+		DescribeOperation: func(input, output any) string { return fmt.Sprintf("%v: %v", input, output) },
+		DescribeState:     func(state any) string { return fmt.Sprint(state) },
+	}
+}
+
+// short is enough of an ID to tell it from others.
+func short(id uuid.UUID) string {
+	if id == uuid.Nil {
+		return "-"
+	}
+	return id.String()[28:]
 }
 
 // judge returns nil if there is an order of all calls, true to their times,

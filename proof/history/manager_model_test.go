@@ -47,6 +47,15 @@ type managerOutput struct {
 	secret  uuid.UUID // that was issued, or by which a login was admitted
 }
 
+func (in managerInput) String() string {
+	return fmt.Sprintf("%s token %s secret %s disable=%t scopes=%q overlap=%t",
+		in.method, short(in.id), short(in.secret), in.disable, in.scopes, in.overlap)
+}
+
+func (out managerOutput) String() string {
+	return fmt.Sprintf("%s %v secret %s", cmp.Or(out.outcome, "ok"), out.token, short(out.secret))
+}
+
 // A token is the state of one name, and what a Manager shows of it.
 type token struct {
 	id       uuid.UUID // nil: there is none
@@ -61,14 +70,6 @@ func (t token) String() string {
 	}
 	return fmt.Sprintf("token %s disabled=%t scopes=%q secrets %s %s",
 		short(t.id), t.disabled, t.scopes, short(t.secrets[0]), short(t.secrets[1]))
-}
-
-// short is enough of an ID to tell it from others.
-func short(id uuid.UUID) string {
-	if id == uuid.Nil {
-		return "-"
-	}
-	return id.String()[28:]
 }
 
 // lost stands for an ID that was in a lost acknowledgement, until it is read.
@@ -99,22 +100,6 @@ func newManagerModel(operations []porcupine.Operation) managerModel {
 		}
 	}
 	return m
-}
-
-func (m managerModel) model() porcupine.Model {
-	return porcupine.Model{
-		Init: func() any { return managerState{} },
-		Step: func(state, input, output any) (bool, any) {
-			return m.step(state.(managerState), input.(managerInput), output.(managerOutput))
-		},
-		DescribeOperation: func(input, output any) string {
-			in, out := input.(managerInput), output.(managerOutput)
-			return fmt.Sprintf("%s token %s secret %s disable=%t scopes=%q overlap=%t: %s %v secret %s",
-				in.method, short(in.id), short(in.secret), in.disable, in.scopes, in.overlap,
-				cmp.Or(out.outcome, "ok"), out.token, short(out.secret))
-		},
-		DescribeState: func(state any) string { return state.(managerState).String() },
-	}
 }
 
 // step reports whether the answer is one that the specification allows, and the

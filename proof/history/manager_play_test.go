@@ -196,7 +196,7 @@ func (p *managerPlay) play(tb testing.TB, sides []side, calls int, kind managerK
 	if kind.staleness > 0 {
 		operations = stretched(operations, kind.staleness)
 	}
-	return p.judge(newManagerModel(operations).model(), operations, report)
+	return p.judge(modelOf(newManagerModel(operations).step), operations, report)
 }
 
 // stretched lets the admitted logins begin earlier by the bound, but not before

@@ -57,7 +57,7 @@ func TestPortModel(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := newHistory("model", 1)
-			require.ErrorIs(t, h.judge(newPortModel(test.history).model(), test.history, reporter{}), test.want)
+			require.ErrorIs(t, h.judge(modelOf(newPortModel(test.history).step), test.history, reporter{}), test.want)
 		})
 	}
 }
@@ -108,7 +108,7 @@ func TestManagerModel(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			h := newHistory("model", 1)
 			operations := stretched(test.history, test.staleness)
-			require.ErrorIs(t, h.judge(newManagerModel(operations).model(), operations, reporter{}), test.want)
+			require.ErrorIs(t, h.judge(modelOf(newManagerModel(operations).step), operations, reporter{}), test.want)
 		})
 	}
 }

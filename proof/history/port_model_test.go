@@ -36,12 +36,24 @@ type portOutput struct {
 	data    string
 }
 
+func (in portInput) String() string {
+	return fmt.Sprintf("%s %s at %d %q", in.method, short(in.id), in.ifRev, in.data)
+}
+
+func (out portOutput) String() string {
+	return fmt.Sprintf("%s %s at %d %q", cmp.Or(out.outcome, "ok"), short(out.id), out.rev, out.data)
+}
+
 // A portState is the record of one name.
 type portState struct {
 	id   uuid.UUID // nil: there is none
 	rev  store.Rev // zero: the acknowledgement was lost, and nobody has read it yet
 	data string
 	past store.Rev // the last revision known before that
+}
+
+func (s portState) String() string {
+	return fmt.Sprintf("%s at %d (after %d) %q", short(s.id), s.rev, s.past, s.data)
 }
 
 // A portModel says what the port may answer, about one name. IDs belong to one
@@ -63,24 +75,6 @@ func newPortModel(operations []porcupine.Operation) portModel {
 }
 
 func (in portInput) isWrite() bool { return in.method == put || in.method == del }
-
-func (m portModel) model() porcupine.Model {
-	return porcupine.Model{
-		Init: func() any { return portState{} },
-		Step: func(state, input, output any) (bool, any) {
-			return m.step(state.(portState), input.(portInput), output.(portOutput))
-		},
-		DescribeOperation: func(input, output any) string {
-			in, out := input.(portInput), output.(portOutput)
-			return fmt.Sprintf("%s %s at %d %q: %s %s at %d %q",
-				in.method, short(in.id), in.ifRev, in.data, cmp.Or(out.outcome, "ok"), short(out.id), out.rev, out.data)
-		},
-		DescribeState: func(state any) string {
-			s := state.(portState)
-			return fmt.Sprintf("%s at %d (after %d) %q", short(s.id), s.rev, s.past, s.data)
-		},
-	}
-}
 
 // step reports whether the answer is one that the port may give, and the state
 // after it. A write whose outcome is unknown is one that happens; if it did

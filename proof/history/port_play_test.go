@@ -149,7 +149,7 @@ func (p *portPlay) play(tb testing.TB, sides []side, calls int, disturb disturba
 		return err
 	}
 	return errors.Join(
-		p.judge(newPortModel(p.operations).model(), p.operations, report),
+		p.judge(modelOf(newPortModel(p.operations).step), p.operations, report),
 		checkRevisions(p.operations),
 		checkFeed(p.operations, feed),
 	)
