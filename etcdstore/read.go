@@ -99,7 +99,12 @@ func (s *Store) GetByName(ctx context.Context, registry, name string) (store.Rec
 		return store.Record{}, err
 	}
 	defer c.end()
-	found, err := s.reads.Get(c, s.keys.token(nameOf(registry, name)))
+	return s.findName(c, nameOf(registry, name))
+}
+
+// findName returns the record of this name.
+func (s *Store) findName(c *call, n name) (store.Record, error) {
+	found, err := s.reads.Get(c, s.keys.token(n))
 	if err != nil {
 		return store.Record{}, c.readFailed(err)
 	}

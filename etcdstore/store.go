@@ -137,11 +137,13 @@ func connect(ctx context.Context, config clientv3.Config) (*clientv3.Client, fun
 	made()
 	if err != nil {
 		end()
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return nil, nil, ended(ctx.Err())
+		case errors.Is(err, context.DeadlineExceeded): // not that of ctx
+			err = fmt.Errorf("no answer within %v", config.DialTimeout)
 		}
-		// Not wrapped: a deadline in it is the client's own, not that of ctx.
-		return nil, nil, fmt.Errorf("etcdstore: %w: %v", store.ErrUnavailable, err)
+		return nil, nil, fmt.Errorf("etcdstore: %w: %w", store.ErrUnavailable, err)
 	}
 	return client, func() error {
 		defer end()

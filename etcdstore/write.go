@@ -2,6 +2,7 @@ package etcdstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -48,12 +49,9 @@ func (s *Store) create(c *call, r store.Record) (store.Rev, error) {
 }
 
 func (s *Store) replace(c *call, r store.Record) (store.Rev, error) {
-	old, err := s.standing(c, r.ID, r.Rev)
+	old, err := s.replaced(c, r)
 	if err != nil {
 		return 0, err
-	}
-	if nameOf(old.Registry, old.Name) != nameOf(r.Registry, r.Name) {
-		return 0, fmt.Errorf("etcdstore: %w: a record keeps its Registry and Name", store.ErrInvalid)
 	}
 	value, err := encode(r)
 	if err != nil {
@@ -61,6 +59,23 @@ func (s *Store) replace(c *call, r store.Record) (store.Rev, error) {
 	}
 	token := s.keys.token(nameOf(r.Registry, r.Name))
 	return s.change(c, old, append(s.indexExpiry(r, &old), clientv3.OpPut(token, value)))
+}
+
+// replaced returns the record that r may replace. As a rule it is the one of
+// r's name; where it is not, a look by the ID tells why.
+func (s *Store) replaced(c *call, r store.Record) (store.Record, error) {
+	old, err := s.findName(c, nameOf(r.Registry, r.Name))
+	if err == nil && old.ID == r.ID && old.Rev == r.Rev {
+		return old, nil
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return store.Record{}, err
+	}
+	old, err = s.standing(c, r.ID, r.Rev)
+	if err == nil && nameOf(old.Registry, old.Name) != nameOf(r.Registry, r.Name) {
+		err = fmt.Errorf("etcdstore: %w: a record keeps its Registry and Name", store.ErrInvalid)
+	}
+	return old, err
 }
 
 // Delete implements [store.Store].

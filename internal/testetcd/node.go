@@ -55,7 +55,7 @@ func (n *node) start(c *Cluster) error {
 	if err != nil {
 		return err
 	}
-	defer log.Close() // the process has its own
+	defer func() { _ = log.Close() }() // the process has its own
 	process := exec.Command(c.commands.etcd, append([]string{
 		"--name", n.name, "--data-dir", n.data, "--log-level", "warn",
 		"--listen-client-urls", n.clientURL(), "--advertise-client-urls", n.clientURL(),
@@ -113,7 +113,7 @@ func (n *node) healthy(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	return response.StatusCode == http.StatusOK
 }
 
@@ -123,7 +123,7 @@ func (n *node) leads(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	defer body.Close()
+	defer func() { _ = body.Close() }()
 	var status struct {
 		Leader string
 		Header struct {
@@ -147,7 +147,7 @@ func freePorts(n int) ([]int, error) {
 			}
 			continue
 		}
-		defer listener.Close() // only then: no port is found twice
+		defer func() { _ = listener.Close() }() // only then: no port is found twice
 		ports = append(ports, port)
 	}
 	return ports, nil

@@ -32,7 +32,7 @@ func (c *Cluster) snapshot(file string) error {
 	if err != nil {
 		return err
 	}
-	defer body.Close()
+	defer func() { _ = body.Close() }()
 	target, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func (c *Cluster) restore(file string) error {
 	if err := copyFile(file, own, 0o600); err != nil {
 		return err
 	}
-	defer os.Remove(own)
+	defer func() { _ = os.Remove(own) }()
 	if err := c.account.own(own); err != nil {
 		return err
 	}
