@@ -83,6 +83,8 @@ func (m *Manager) admit(ctx context.Context, event Event, key tokenKey, prove fu
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil, m.refuse(ctx, event, ReasonUnknownToken)
+	case err != nil && t != nil && hasEnded(t.ExpiresAt, m.now()): // gone, whatever it says
+		return nil, m.refuse(ctx, event, ReasonExpired)
 	case err != nil:
 		m.observe(ctx, event.failed(err))
 		return nil, err

@@ -33,11 +33,11 @@ type right struct {
 }
 
 // newCached makes a record ready. Errors: ErrUnavailable if it cannot be read;
-// then only the token's name is right.
+// then only the token's name and expiry are right.
 func newCached(r store.Record) (*cached, error) {
 	e, err := decodeRecord(r)
 	if err != nil {
-		return &cached{entry: entry{Token: Token{ID: r.ID, Registry: r.Registry, Name: r.Name}}}, err
+		return &cached{entry: entry{Token: Token{ID: r.ID, Registry: r.Registry, Name: r.Name, ExpiresAt: r.ExpiresAt}}}, err
 	}
 	c := &cached{entry: e, rights: make([]right, len(e.Scopes)), weight: 1 + len(r.Data)/recordUnit}
 	for i, s := range e.Scopes {
@@ -128,8 +128,7 @@ func (c *cache) end(f *fill, t *cached) {
 	if t == nil || f.poisoned || f.changed[t.ID] > t.rev || t.weight > c.limit {
 		return
 	}
-	c.remove(c.byID[t.ID])
-	c.remove(c.byName[keyOf(&t.Token)])
+	c.remove(c.byName[keyOf(&t.Token)]) // also an older state of itself: no token changes its name
 	for c.weight+t.weight > c.limit {
 		c.makeRoom()
 	}

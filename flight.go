@@ -93,10 +93,10 @@ func (fs *flights) lead(ctx context.Context, key tokenKey, f, before *flight, re
 func (fs *flights) land(key tokenKey, f *flight) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	switch l := fs.lanes[key]; {
-	case l.next == f:
+	switch l := fs.lanes[key]; l.next {
+	case f:
 		l.next = nil
-	case l.next == nil:
+	case nil:
 		delete(fs.lanes, key)
 	default:
 		l.flying, l.next = l.next, nil

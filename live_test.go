@@ -262,7 +262,7 @@ func TestLiveExpiryNeedsNoFeed(t *testing.T) {
 		f.wantReads(t, 1, c)
 		time.Sleep(time.Hour - 1)
 		f.wantReads(t, 0, c)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		_, err = f.logIn(t, c)
 		require.ErrorIs(t, err, regtoken.ErrUnauthenticated)
 	})
@@ -510,6 +510,8 @@ func TestLiveWithoutRun(t *testing.T) {
 		f.wantReads(t, 0, c)
 		second()
 		require.Zero(t, f.Stats().CachedTokens)
+		require.False(t, f.Stats().Fresh)
+		require.Zero(t, f.Stats().Staleness)
 		require.NoError(t, f.admin.DeleteToken(t.Context(), token.ID))
 		_, err = f.logIn(t, c)
 		require.ErrorIs(t, err, regtoken.ErrUnauthenticated)
@@ -677,6 +679,44 @@ func TestLoginsDoNotShareOlderReads(t *testing.T) {
 		require.NoError(t, <-early)
 		for range 2 {
 			require.ErrorIs(t, <-late, regtoken.ErrUnauthenticated)
+		}
+	})
+}
+
+// TestLoginsOutliveWhoReadsForThem has the one that reads for others leave half
+// way.
+func TestLoginsOutliveWhoReadsForThem(t *testing.T) {
+	inFleet(t, regtoken.Options{}, func(t *testing.T, f *fleet) {
+		_, c := f.create(t, "abc")
+		goOn := make(chan struct{})
+		f.remote.lookUp.set(func(_ context.Context, next func() (store.Record, error)) (store.Record, error) {
+			f.remote.lookUp.set(silent)
+			<-goOn
+			return next()
+		})
+		logIn := func(ctx context.Context) <-chan error {
+			result := make(chan error, 1)
+			go func() {
+				login := c.Login()
+				login.Password = regtoken.NewPassword(currentSecret) // a wrong one: the right one is kept, and nobody reads
+				_, err := f.Authenticate(ctx, login)
+				result <- err
+			}()
+			synctest.Wait()
+			return result
+		}
+		first := logIn(t.Context())
+		leaving, leave := context.WithCancel(t.Context())
+		reader := logIn(leaving)
+		others := []<-chan error{logIn(t.Context()), logIn(t.Context())}
+		close(goOn)
+		require.ErrorIs(t, <-first, regtoken.ErrUnauthenticated)
+		synctest.Wait() // the reader is at it, and gets no answer
+		f.remote.lookUp.set(through)
+		leave()
+		require.ErrorIs(t, <-reader, regtoken.ErrUnavailable)
+		for _, other := range others {
+			require.ErrorIs(t, <-other, regtoken.ErrUnauthenticated, "not the end of another's patience")
 		}
 	})
 }

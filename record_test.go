@@ -184,7 +184,7 @@ func TestRecordsOfNewerVersions(t *testing.T) {
 			r.clock.Advance(time.Millisecond)
 			require.ErrorIs(t, calls["TokenByName"](), regtoken.ErrNotFound)
 			require.ErrorIs(t, calls["EditToken"](), regtoken.ErrNotFound)
-			require.Error(t, calls["Authenticate"]())
+			require.ErrorIs(t, calls["Authenticate"](), regtoken.ErrUnauthenticated)
 			r.log.Take()
 			swept, err = r.Sweep(ctx)
 			require.NoError(t, err)

@@ -101,6 +101,9 @@ func (m *Manager) tryChange(ctx context.Context, id uuid.UUID, input validation,
 		}
 		e, event, err := m.changeOnce(ctx, id, apply)
 		if !errors.Is(err, store.ErrConflict) {
+			if event.TokenName == "" { // it could not be read this time
+				event = last
+			}
 			return e, event, err
 		}
 		last = Event{TokenName: event.TokenName, Owner: event.Owner}
