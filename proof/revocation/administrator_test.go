@@ -130,7 +130,7 @@ func (a *administrator) work(ctx context.Context, quota *atomic.Int64) error {
 		living = append(living, born)
 	}
 	i := 0
-	for lasts(ctx, time.Duration(a.random.Int64N(int64(a.bound)))) && quota.Add(-1) >= 0 {
+	for elapse(ctx, time.Duration(a.random.Int64N(int64(a.bound)))) && quota.Add(-1) >= 0 {
 		if a.random.IntN(2) == 0 { // else the youngest, which may just be read for the first time
 			i = a.random.IntN(len(living))
 		}
@@ -150,7 +150,7 @@ func (a *administrator) revoke(ctx context.Context, l *life, by way) (*life, err
 		return nil, fmt.Errorf("%s: %w", by.name, err)
 	}
 	a.ledger.note(&l.dead)
-	lasts(ctx, afterlife*a.bound)
+	elapse(ctx, afterlife*a.bound)
 	a.ledger.drop(l)
 	next, err := by.next(ctx, a, l, func() { a.ledger.note(&l.revived) })
 	if err != nil {
@@ -195,7 +195,7 @@ func insist(ctx context.Context, call func(context.Context) error) error {
 			return nil
 		case !errors.Is(err, regtoken.ErrUnavailable) && !errors.Is(err, regtoken.ErrOutcomeUnknown) && !errors.Is(err, regtoken.ErrConflict):
 			return err
-		case !lasts(ctx, 10*time.Millisecond):
+		case !elapse(ctx, 10*time.Millisecond):
 			return err
 		}
 	}

@@ -72,16 +72,16 @@ func startSQLite(tb testing.TB) backend {
 			defer conn.Close()
 			_, err = conn.ExecContext(ctx, "BEGIN IMMEDIATE")
 			require.NoError(tb, err)
-			lasts(ctx, 2*bound)
+			elapse(ctx, 2*bound)
 			_, err = conn.ExecContext(ctx, "ROLLBACK")
 			require.NoError(tb, err)
 		}},
 	}
 }
 
-// manyConns lets a front-end have more connections to PostgreSQL than its
-// hammer has workers: while one is slow or silent, others are not.
-const manyConns = "&pool_min_conns=40&pool_max_conns=40"
+// manyConns lets a front-end have many connections to PostgreSQL at hand: while
+// some are slow or silent, others are not.
+const manyConns = "&pool_min_conns=24&pool_max_conns=24"
 
 func startPostgres(tb testing.TB) backend {
 	cluster := testpostgres.Start(tb)
@@ -95,7 +95,7 @@ func onPostgres(cluster *testpostgres.Cluster, database string) backend {
 			r := network.New(tb, cluster.Addr())
 			return r, cluster.URLVia(r.Addrs()[0], database) + manyConns
 		},
-		health: 3,
+		health: 8,
 		trim: shock{"trimmed feed", func(tb testing.TB, _ time.Duration) {
 			cluster.SQL(tb, database, "DELETE FROM regtoken.changes WHERE rev < (SELECT rev FROM regtoken.head)")
 		}},
@@ -125,7 +125,7 @@ func startEtcd(tb testing.TB) backend {
 	b.worse = shock{"killed leader", func(tb testing.TB, bound time.Duration) {
 		leader := cluster.Leader(tb)
 		cluster.Kill(tb, leader)
-		lasts(context.Background(), 2*bound)
+		elapse(context.Background(), 2*bound)
 		cluster.Start(tb, leader)
 	}}
 	return b
@@ -148,7 +148,7 @@ func onEtcd(cluster *testetcd.Cluster) backend {
 func (b backend) shake(ctx context.Context, tb testing.TB, random *rand.Rand, bound time.Duration) map[string]int {
 	struck := make(map[string]int)
 	for i := 0; ; i++ {
-		if !lasts(ctx, bound+time.Duration(random.Int64N(int64(5*bound)))) {
+		if !elapse(ctx, bound+time.Duration(random.Int64N(int64(5*bound)))) {
 			return struck
 		}
 		next := b.trim

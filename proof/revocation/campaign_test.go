@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,8 +23,7 @@ import (
 // A campaign is a number of revocations under faults.
 type campaign struct {
 	binary         string // of the front-ends
-	cacheSizes     []int  // of each front-end
-	workers        int    // of each front-end's hammer
+	frontends      []load
 	administrators int
 	revocations    int
 	bound          time.Duration
@@ -31,8 +31,11 @@ type campaign struct {
 	untilLate      bool // end at the first call that breaks the promise
 }
 
-// hammerPause leaves some of the machine to the servers.
-const hammerPause = 4 * time.Millisecond
+// A load is what a front-end has to do, and what it has to do it with.
+type load struct {
+	cacheSize int
+	hammer    frontend.Swing
+}
 
 // random returns a source of chance for a part of the campaign.
 func (c campaign) random(part int) *rand.Rand { return rand.New(rand.NewPCG(c.seed, uint64(part))) }
@@ -70,7 +73,7 @@ func (c campaign) run(tb testing.TB, b backend) []verdict {
 		watches.Go(func() error { return s.watch(watching, l, i) })
 	}
 	watches.Go(func() error {
-		for c.untilLate && lasts(watching, c.bound) {
+		for c.untilLate && elapse(watching, c.bound) {
 			if total(l.judge(c.bound)).late > 0 {
 				stop()
 			}
@@ -96,16 +99,18 @@ func (c campaign) run(tb testing.TB, b backend) []verdict {
 }
 
 func (c campaign) startSites(tb testing.TB, b backend) (sites []*site) {
-	for i, cacheSize := range c.cacheSizes {
+	for i, l := range c.frontends {
 		way, at := b.route(tb)
 		s := &site{route: way, random: c.random(i)}
 		s.process = frontend.Start(tb, c.binary, frontend.Config{
 			Target:       at,
 			MaxStaleness: c.bound,
-			CacheSize:    cacheSize,
+			CacheSize:    l.cacheSize,
 			StoreTimeout: c.bound,
 		})
-		require.NoError(tb, s.process.Call("Hammer", frontend.Swing{Workers: c.workers, Pause: hammerPause}, &frontend.Reply{}))
+		// A process that stands still could not be told to end.
+		tb.Cleanup(func() { _ = s.process.Signal(syscall.SIGCONT) })
+		require.NoError(tb, s.process.Call("Hammer", l.hammer, &frontend.Reply{}))
 		sites = append(sites, s)
 	}
 	return sites
@@ -115,7 +120,7 @@ func (c campaign) startSites(tb testing.TB, b backend) (sites []*site) {
 // sees, until ctx ends.
 func (s *site) watch(ctx context.Context, l *ledger, index int) error {
 	turn := 0
-	for lap := 1; lasts(ctx, 5*time.Millisecond); lap++ {
+	for lap := 1; elapse(ctx, 5*time.Millisecond); lap++ {
 		attempts, now := l.aims(turn)
 		if now != turn {
 			turn = now
@@ -141,11 +146,16 @@ func (s *site) collect(method string, l *ledger, index int) error {
 	return nil
 }
 
-// awaitHit returns when a login with a good token is admitted by what the site
-// has kept.
-func (s *site) awaitHit(tb testing.TB, l *ledger) { s.awaitHitWith(tb, l.anyGood(tb)) }
+// awaitHits returns when every site admits logins by what it has kept.
+func awaitHits(tb testing.TB, sites []*site, l *ledger) {
+	for _, s := range sites {
+		s.awaitHit(tb, l.anyGood(tb))
+	}
+}
 
-func (s *site) awaitHitWith(tb testing.TB, good frontend.Attempt) {
+// awaitHit returns when a login is admitted, and logins are by what the site
+// has kept.
+func (s *site) awaitHit(tb testing.TB, good frontend.Attempt) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for {
@@ -155,7 +165,7 @@ func (s *site) awaitHitWith(tb testing.TB, good frontend.Attempt) {
 		if reply.Outcome == "" && s.figures(tb).Hits > before.Hits {
 			return
 		}
-		require.True(tb, lasts(ctx, 20*time.Millisecond), "the front-end does not recover: %s %s", reply.Outcome, reply.Detail)
+		require.True(tb, elapse(ctx, 20*time.Millisecond), "the front-end does not recover: %s %s", reply.Outcome, reply.Detail)
 	}
 }
 

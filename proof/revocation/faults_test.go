@@ -65,7 +65,7 @@ func slowSome(s *site, bound time.Duration) error {
 	if n := len(s.route.Addrs()); n > 1 {
 		return s.delayOne(s.random.IntN(n), network.Answers, 1, bound/4, bound)
 	}
-	return s.delay(network.Answers, 0.3, bound/4, 2*bound)
+	return s.delay(network.Answers, 0.5, bound/4, 2*bound)
 }
 
 // slowAll delays all answers, so that most still come in time.
@@ -121,14 +121,14 @@ func (s *site) suffer(ctx context.Context, bound, health time.Duration) (map[str
 	for {
 		// In rounds, so that each comes up.
 		for _, i := range s.random.Perm(len(faults)) {
-			if !lasts(ctx, s.between(0, health)) {
+			if !elapse(ctx, s.between(0, health)) {
 				return struck, nil
 			}
 			if err := faults[i].strike(s, bound); err != nil {
 				return struck, err
 			}
 			struck[faults[i].name]++
-			goOn := lasts(ctx, s.between(bound, 4*bound))
+			goOn := elapse(ctx, s.between(bound, 4*bound))
 			if err := s.mend(); err != nil {
 				return struck, err
 			}
@@ -143,8 +143,8 @@ func (s *site) between(from, to time.Duration) time.Duration {
 	return from + time.Duration(s.random.Int64N(int64(to-from)))
 }
 
-// lasts waits for a time, and reports whether ctx has not ended meanwhile.
-func lasts(ctx context.Context, d time.Duration) bool {
+// elapse waits for a time, and reports whether ctx has not ended meanwhile.
+func elapse(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
 		return false

@@ -64,7 +64,8 @@ func TestRestoreFindsMutant(t *testing.T) {
 }
 
 func newOutage(binary string) campaign {
-	return campaign{binary: binary, cacheSizes: []int{100, 100}, workers: 8, bound: *bound, seed: *seed}
+	all := load{cacheSize: 100, hammer: frontend.Swing{Workers: 8, Pause: 4 * time.Millisecond}}
+	return campaign{binary: binary, frontends: []load{all, all}, bound: *bound, seed: *seed}
 }
 
 // An outage is a disaster under front-ends that go on.
@@ -110,7 +111,7 @@ func (o outage) run(tb testing.TB, d *disaster) []aftermath {
 			lost = append(lost, a.mustCreate(tb))
 		}
 	})
-	lasts(ctx, 2*o.bound) // all have noticed by now
+	elapse(ctx, 2*o.bound) // by then all must have noticed
 	awaitHits(tb, sites, l)
 	var before []regtoken.Stats
 	for _, s := range sites {
@@ -125,11 +126,11 @@ func (o outage) run(tb testing.TB, d *disaster) []aftermath {
 	var gone int64
 	if d.lose != nil {
 		d.lose(tb)
-		l.note(&gone)
+		gone = frontend.Now()
 	}
 	d.back(tb)
 	if d.lose == nil {
-		l.note(&gone)
+		gone = frontend.Now()
 	}
 	// More writes than were lost.
 	o.administer(tb, d, l, func(a *administrator) {
@@ -143,9 +144,9 @@ func (o outage) run(tb testing.TB, d *disaster) []aftermath {
 		}
 	}
 	for _, s := range sites {
-		s.awaitHitWith(tb, revoked[0].Attempt)
+		s.awaitHit(tb, revoked[0].Attempt)
 	}
-	lasts(ctx, afterlife*o.bound)
+	elapse(ctx, afterlife*o.bound)
 	blind()
 	for range sites {
 		require.NoError(tb, <-watched)
@@ -203,10 +204,4 @@ func (s *site) hide() error {
 	}
 	s.route.Cut()
 	return nil
-}
-
-func awaitHits(tb testing.TB, sites []*site, l *ledger) {
-	for _, s := range sites {
-		s.awaitHit(tb, l)
-	}
 }

@@ -15,10 +15,14 @@ const shortBound = 300 * time.Millisecond
 func newCampaign(binary string) campaign {
 	const administrators = 16
 	const tokens = administrators * tokensEach
+	fast := frontend.Swing{Workers: 32, Pause: 4 * time.Millisecond}
 	return campaign{
-		binary:         binary,
-		cacheSizes:     []int{tokens * 2, tokens / 2, tokens / 10}, // there are reads all the time
-		workers:        32,
+		binary: binary,
+		frontends: []load{
+			{2 * tokens, fast},
+			{tokens / 2, fast}, // reads the store all the time
+			{2 * tokens, frontend.Swing{Workers: 6, Pause: 25 * time.Millisecond}}, // what is kept is not replaced soon
+		},
 		administrators: administrators,
 		revocations:    *revocations,
 		bound:          *bound,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,6 +32,7 @@ type hammer struct {
 type Swing struct {
 	Workers int           // logins at once
 	Pause   time.Duration // of each worker after each login; zero: hardly any
+	Drop    bool          // let go of an attempt that was refused
 }
 
 // An Attempt is a login that is to be tried.
@@ -75,7 +77,7 @@ func (s *Service) Hammer(swing Swing, _ *Reply) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	h := &hammer{cancel: cancel, seen: newSeen()}
 	for range swing.Workers {
-		h.workers.Go(func() { h.run(ctx, s.manager, swing.Pause) })
+		h.workers.Go(func() { h.run(ctx, s.manager, swing) })
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,22 +141,23 @@ func (s *Service) stopHammer() *hammer {
 	return h
 }
 
-func (h *hammer) run(ctx context.Context, m *regtoken.Manager, pause time.Duration) {
+func (h *hammer) run(ctx context.Context, m *regtoken.Manager, swing Swing) {
 	for ctx.Err() == nil {
-		if t, ok := h.pick(); ok {
-			h.strike(ctx, m, t)
-		} else {
+		if t, ok := h.pick(); !ok {
 			time.Sleep(time.Millisecond) // there is nothing to do yet
+		} else if h.strike(ctx, m, t) && swing.Drop {
+			h.drop(t.Key)
 		}
-		if pause > 0 {
-			time.Sleep(pause)
+		if swing.Pause > 0 {
+			time.Sleep(swing.Pause)
 		} else {
 			time.Sleep(rand.N(hastiest))
 		}
 	}
 }
 
-func (h *hammer) strike(ctx context.Context, m *regtoken.Manager, t Attempt) {
+// strike logs in once, and reports whether that was refused.
+func (h *hammer) strike(ctx context.Context, m *regtoken.Manager, t Attempt) (refused bool) {
 	at := Times{Begin: Now()}
 	grant, err := m.Authenticate(ctx, login(Call{Name: t.Name, Password: t.Password}))
 	if err == nil && t.Path != "" {
@@ -164,6 +167,13 @@ func (h *hammer) strike(ctx context.Context, m *regtoken.Manager, t Attempt) {
 	if ctx.Err() == nil || err == nil {
 		h.note(t.Key, at, err)
 	}
+	return errors.Is(err, regtoken.ErrUnauthenticated)
+}
+
+func (h *hammer) drop(key uuid.UUID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.attempts = slices.DeleteFunc(h.attempts, func(t Attempt) bool { return t.Key == key })
 }
 
 func (h *hammer) pick() (Attempt, bool) {

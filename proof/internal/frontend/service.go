@@ -25,6 +25,7 @@ type Config struct {
 	MinLifetime  time.Duration
 	Timeout      time.Duration // of the context of each call; zero: none
 	Idle         bool          // do not call Run
+	PollOnly     bool          // keep from the Manager that the store is a store.Waiter
 }
 
 // A Service is a Manager at work in a process of its own, as net/rpc serves it.
@@ -327,6 +328,9 @@ func (s *Service) observe(_ context.Context, e regtoken.Event) {
 // around it.
 func NewService(opened store.Store, config Config) (*Service, error) {
 	s := &Service{config: config}
+	if config.PollOnly {
+		opened = pollOnly{opened}
+	}
 	manager, err := regtoken.NewManager(opened, &regtoken.Options{
 		MaxStaleness: config.MaxStaleness,
 		PollInterval: config.PollInterval,
@@ -338,6 +342,9 @@ func NewService(opened store.Store, config Config) (*Service, error) {
 	s.manager = manager
 	return s, err
 }
+
+// pollOnly is a store without its Wait.
+type pollOnly struct{ store.Store }
 
 // Run is the Manager's Run, unless the front-end is to be idle: then it returns
 // at once.
