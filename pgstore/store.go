@@ -79,6 +79,11 @@ func Open(ctx context.Context, connString string, opts *Options) (*Store, error)
 		// which part of a broken string is the password.
 		return nil, errors.New("pgstore: the connection string cannot be parsed; its text, which may hold a password, is withheld")
 	}
+	if config.PingTimeout == 0 {
+		// An idle connection is tried before it is used. Where the network
+		// went silent, that must not take as long as the caller has patience.
+		config.PingTimeout = askLimit
+	}
 	s.ownsPool = true
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, unavailable(err)

@@ -169,17 +169,16 @@ func (s *Store) lookFor(pause time.Duration) {
 		if !s.watch.isWaitedFor() {
 			continue
 		}
-		if head, err := s.headWithin(askLimit); err == nil && head != seen {
+		var head store.Cursor
+		err := ask(s.life, func(ctx context.Context) (err error) {
+			head, err = s.Head(ctx)
+			return err
+		})
+		if err == nil && head != seen {
 			seen = head
 			s.watch.wake()
 		}
 	}
-}
-
-func (s *Store) headWithin(limit time.Duration) (store.Cursor, error) {
-	ctx, cancel := context.WithTimeout(s.life, limit)
-	defer cancel()
-	return s.Head(ctx)
 }
 
 // listen wakes who waits at each notification, and returns why it cannot go

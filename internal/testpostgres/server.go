@@ -78,19 +78,18 @@ func (c *Cluster) start() error {
 	if c.process != nil {
 		return errors.New("testpostgres: the server is running")
 	}
-	log, err := os.OpenFile(c.logFile(), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
 	args := []string{"-D", c.data(), "-p", strconv.Itoa(c.port)}
 	for _, setting := range settings {
 		args = append(args, "-c", setting)
 	}
 	cmd := c.command("postgres", args...)
-	cmd.Stdout, cmd.Stderr = log, log // a file: no goroutine copies
 	endWithParent(cmd.SysProcAttr)
-	if err := cmd.Start(); err != nil {
+	log, err := os.Create(c.logFile())
+	if err != nil {
+		return err
+	}
+	cmd.Stdout, cmd.Stderr = log, log // a file: no goroutine copies
+	if err := errors.Join(cmd.Start(), log.Close()); err != nil {
 		return err
 	}
 	if err := c.awaitReady(cmd); err != nil {

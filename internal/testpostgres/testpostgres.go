@@ -23,8 +23,8 @@ import (
 	"testing"
 )
 
-// ErrNotInstalled: this machine has no PostgreSQL server. [Skip] knows what
-// follows from that.
+// ErrNotInstalled says that this machine has no PostgreSQL server. [Skip]
+// knows what follows from that.
 var ErrNotInstalled = errors.New("testpostgres: install PostgreSQL, for Debian: apt-get install postgresql")
 
 // superuser is the role that initdb makes and everything here connects as.
