@@ -120,7 +120,7 @@ func (l *ledger) add(site int, seen frontend.Seen) {
 
 // A verdict is how a site kept the promise.
 type verdict struct {
-	frontend.Counts
+	counts   frontend.Counts
 	stale    int           // admitted by calls begun after a revocation, but within the bound
 	late     int           // ... and beyond it: broken
 	latest   time.Duration // the longest time after a revocation at which such a call began
@@ -176,14 +176,14 @@ func (v *verdict) add(lives map[uuid.UUID]*life, seen frontend.Seen, bound time.
 			}
 		}
 	}
-	v.Counts.Add(seen.Counts)
+	v.counts.Add(seen.Counts)
 	v.figures = seen.Stats
 }
 
 // total is all verdicts in one; of the figures, those that count.
 func total(verdicts []verdict) (sum verdict) {
 	for _, v := range verdicts {
-		sum.Counts.Add(v.Counts)
+		sum.counts.Add(v.counts)
 		sum.stale += v.stale
 		sum.late += v.late
 		sum.latest = max(sum.latest, v.latest)
@@ -209,9 +209,10 @@ func table(verdicts []verdict) string {
 		if i == len(verdicts) {
 			name = "all"
 		}
+		n := v.counts
 		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%v\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", name,
-			v.Admitted+v.Refused+v.Denied+v.Unavailable+v.Other, v.Admitted, v.stale, v.late, v.latest.Round(time.Millisecond),
-			v.Refused, v.Denied, v.narrow, v.wrongful, v.Unavailable, v.Other,
+			n.Admitted+n.Refused+n.Denied+n.Unavailable+n.Other, n.Admitted, v.stale, v.late, v.latest.Round(time.Millisecond),
+			n.Refused, n.Denied, v.narrow, v.wrongful, n.Unavailable, n.Other,
 			v.figures.Hits, v.figures.Misses, v.figures.Evictions, v.figures.FeedReads, v.figures.FeedErrors, v.figures.Resets)
 	}
 	_ = w.Flush() // to a Builder

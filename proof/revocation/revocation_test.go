@@ -40,7 +40,7 @@ func TestRevocation(t *testing.T) {
 			all := total(newCampaign(binary).run(t, one.start(t)))
 			require.Zero(t, all.late, "logins admitted after the bound; seed %d", *seed)
 			require.Zero(t, all.wrongful, "good credentials refused; seed %d", *seed)
-			require.Zero(t, all.Other)
+			require.Zero(t, all.counts.Other)
 			require.Positive(t, all.stale, "no login met what was out of date")
 			require.Positive(t, all.figures.Hits)
 			require.Positive(t, all.figures.Resets)
