@@ -24,9 +24,9 @@ func TestManagerSettles(t *testing.T) {
 		random := newRandom(t)
 		data := p.freshOnServer(t)
 		before := p.look(t, data.direct)
-		direct, err := newLocalFrontEnd(open(t, data.direct))
+		directStore := open(t, data.direct)
+		direct, err := newLocalFrontEnd(directStore)
 		require.NoError(t, err)
-		defer direct.Close()
 		s := settling{direct: direct, ledger: newLedger(), seen: map[string]int{}}
 		for i := range *kills {
 			route, proxied := data.route(t)
@@ -44,6 +44,8 @@ func TestManagerSettles(t *testing.T) {
 		}
 		all.Wait()
 		t.Logf("outcomes and effects: %v", s.seen)
+		direct.Close()
+		require.NoError(t, directStore.Close())
 		require.False(t, t.Failed())
 		p.verify(t, data.direct, s.ledger, before)
 		if isFull() {
