@@ -16,7 +16,7 @@ import (
 
 // Authenticate finds out who logs in, and returns what the token may do. It
 // asks the store, or while [Manager.Run] keeps it fresh, what was kept of it;
-// nobody is refused without the store having been asked. Errors: [ErrUnauthenticated], the same for an
+// no login is refused without the store having been asked. Errors: [ErrUnauthenticated], the same for an
 // unknown name, a wrong secret, a disabled and an expired token;
 // [ErrUnavailable] when that cannot be told, which is no refusal of the
 // credential; [ErrInvalid] (field "registry").

@@ -50,8 +50,9 @@
 // whatever the network does: [Manager.Run] lets logins go by what is kept in
 // memory only for as long as it is sure of that. Without Run each login asks
 // the store. A store that cannot be asked is no reason to refuse a credential:
-// the answer is then [ErrUnavailable]. And nobody is ever refused by what is
-// kept in memory, only by the store.
+// the answer is then [ErrUnavailable]. And no login is ever refused by what is
+// kept in memory, only by the store. (A right that was added to a token shows
+// in other processes within the same time.)
 //
 // # Compatibility
 //
