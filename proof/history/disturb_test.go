@@ -66,12 +66,13 @@ var networkFaults = []func(r *network.Route) error{
 	},
 }
 
-// cutOne lets something happen to one of the routes, for a while.
+// cutOne lets something happen to one of the routes, for a while in which some
+// calls end and others wait for better times.
 func cutOne(routes []*network.Route) disturbance {
 	return func(tb testing.TB, random *rand.Rand) {
 		route := routes[random.IntN(len(routes))]
 		require.NoError(tb, networkFaults[random.IntN(len(networkFaults))](route))
-		<-time.After(time.Duration(random.Int64N(int64(500 * time.Millisecond))))
+		<-time.After(callTimeout/2 + time.Duration(random.Int64N(int64(callTimeout))))
 		require.NoError(tb, route.Mend())
 	}
 }

@@ -32,12 +32,13 @@
 // applied later, lost updates, two tokens of one name, rotations that keep the
 // old secret, revisions out of order, and feeds that lack something are found.
 //
-// All of it runs in less than a minute, a few histories of each kind:
+// All of it runs in a minute or less, two histories of each kind; most of that
+// time the servers take to start:
 //
 //	go test -race ./history
 //
 // The full form plays more of them, with a seed of its own each time (-seed=0),
-// and takes about half an hour:
+// and takes about a quarter of an hour:
 //
 //	go test ./history -v -histories=40 -seed=0 -timeout=3h
 //
@@ -48,7 +49,8 @@
 // with -artifacts, it is among the test's artifacts.
 //
 // Not covered: expiry (no clock moves within a history), lists, whose pages are
-// no one instant, and that what a login goes by never moves back in time within
-// the bound. Where acknowledgements get lost, two callers may both be told that
+// no one instant, that what a login goes by never moves back in time within the
+// bound, and that a process heeds at once what it was told by a change of its
+// own that had nothing to write. Where acknowledgements get lost, two callers may both be told that
 // they deleted a token, as the Manager documents it.
 package history

@@ -17,7 +17,7 @@ import (
 const staleness = 100 * time.Millisecond
 
 // callTimeout is how long a call may take where the network fails.
-const callTimeout = 700 * time.Millisecond
+const callTimeout = 500 * time.Millisecond
 
 var (
 	idle     = frontend.Config{Idle: true}

@@ -86,7 +86,7 @@ func (p *managerPlay) step(w worker) {
 	id, c := p.recall(w, name)
 	choice := w.IntN(100)
 	if id == uuid.Nil && choice >= 12 {
-		choice = 55 // all that can be done without an ID
+		choice = 60 // all that can be done without an ID
 	}
 	scope := someScopes[w.IntN(len(someScopes))]
 	switch {
@@ -97,18 +97,18 @@ func (p *managerPlay) step(w worker) {
 		p.call(w, name, managerInput{method: edit, id: id, disable: disable}, frontend.Call{ID: id, Disable: disable})
 	case choice < 28:
 		p.call(w, name, managerInput{method: addScopes, id: id, scopes: scope}, frontend.Call{ID: id, Scopes: []string{scope}})
-	case choice < 31:
+	case choice < 33:
 		p.call(w, name, managerInput{method: removeScopes, id: id}, frontend.Call{ID: id})
-	case choice < 38:
+	case choice < 40:
 		lifetime := time.Duration(w.IntN(2)) * overlap
 		p.call(w, name, managerInput{method: rotate, id: id, overlap: lifetime > 0}, frontend.Call{ID: id, Lifetime: lifetime})
-	case choice < 42:
+	case choice < 45:
 		p.call(w, name, managerInput{method: retire, id: id}, frontend.Call{ID: id})
-	case choice < 48:
+	case choice < 51:
 		p.call(w, name, managerInput{method: remove, id: id}, frontend.Call{ID: id})
-	case choice < 54:
+	case choice < 57:
 		p.call(w, name, managerInput{method: read, id: id}, frontend.Call{ID: id})
-	case choice < 62:
+	case choice < 64:
 		p.call(w, name, managerInput{method: readByName}, frontend.Call{Name: name})
 	default:
 		p.call(w, name, managerInput{method: login, secret: c.id}, frontend.Call{Name: name, Password: c.password})
