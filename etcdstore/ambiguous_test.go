@@ -19,14 +19,15 @@ import (
 	"github.com/regtoken/regtoken/store"
 )
 
-// A front stands before a node. It passes on what it is asked, and answers
-// transactions with failure instead, if there is one.
+// A front stands before a node. It passes on what it is asked, but answers the
+// next transactions with a failure.
 type front struct {
 	pb.UnimplementedKVServer
-	node    pb.KVClient
-	failure error
-	execute bool // the transactions that it answers so
-	txns    atomic.Int64
+	node     pb.KVClient
+	failure  error
+	execute  bool         // the transactions that it answers so
+	failures atomic.Int64 // how many it will
+	txns     atomic.Int64 // how many it got
 }
 
 func (f *front) Range(ctx context.Context, r *pb.RangeRequest) (*pb.RangeResponse, error) {
@@ -35,11 +36,12 @@ func (f *front) Range(ctx context.Context, r *pb.RangeRequest) (*pb.RangeRespons
 
 func (f *front) Txn(ctx context.Context, r *pb.TxnRequest) (*pb.TxnResponse, error) {
 	f.txns.Add(1)
-	if f.failure != nil && !f.execute {
+	fail := f.failures.Add(-1) >= 0
+	if fail && !f.execute {
 		return nil, f.failure
 	}
 	answer, err := f.node.Txn(ctx, r)
-	if f.failure != nil && err == nil {
+	if fail && err == nil {
 		return nil, f.failure
 	}
 	return answer, err
@@ -93,6 +95,7 @@ func TestFailedWrites(t *testing.T) {
 			before := head(t, direct)
 			sent := f.txns.Load()
 			f.failure, f.execute = test.failure, test.execute
+			f.failures.Store(100)
 
 			r := newRecord("name")
 			_, err := s.Put(t.Context(), r)
@@ -111,6 +114,15 @@ func TestFailedWrites(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The one thing that is done again: an authentication token that ran out is
+// renewed.
+func TestAuthenticationRunsOut(t *testing.T) {
+	f, s := newFront(t, newPrefix())
+	f.failure = rpctypes.ErrGRPCInvalidAuthToken
+	f.failures.Store(1)
+	put(t, s, newRecord("name"))
 }
 
 // nobody is an address at which nothing answers.

@@ -28,9 +28,9 @@
 //
 // While there is no majority, nothing can be written or read: calls return
 // store.ErrUnavailable, or store.ErrUnknown for writes that were under way.
-// After the death of a leader this lasts for the election, one or two seconds,
-// and a write that the dead leader was to forward fails after etcd's own
-// timeout, 7 seconds.
+// After the death of a leader this lasts for the election, one or two seconds.
+// A write that was on its way to the dead leader fails after etcd's own timeout,
+// 7 seconds.
 //
 // # Compaction and space
 //

@@ -26,7 +26,8 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) (code int) {
 	var err error
-	cluster, err = testetcd.New(3)
+	// Elections are for tests that kill: a busy machine is to bring about none.
+	cluster, err = testetcd.New(3, "--heartbeat-interval", "250", "--election-timeout", "2500")
 	switch {
 	case errors.Is(err, testetcd.ErrNotInstalled) && os.Getenv("CI") != "true":
 		fmt.Println("SKIP: nothing can be tested:", err)
