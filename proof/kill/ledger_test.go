@@ -216,8 +216,8 @@ func (l *ledger) settle(found map[string]state) (doubted []string, err error) {
 	faults := l.faults
 	l.faults = nil
 	slices.Sort(doubted)
-	if len(faults) > 0 {
-		return doubted, fmt.Errorf("%d faults:\n%s", len(faults), strings.Join(faults, "\n"))
+	if len(faults) > 0 { // one leads to others
+		return doubted, fmt.Errorf("%d faults, the first of them: %s", len(faults), faults[0])
 	}
 	return doubted, nil
 }

@@ -57,23 +57,36 @@ func writeSlowly(t *testing.T, random *rand.Rand, writes int) (file string, mome
 	name := sqlite.fresh(t)
 	sqlite.look(t, name)
 	process := startFrontEnd(t, frontend.Config{Target: name, Idle: true})
-	w := &writers{ledger: newLedger()}
-	for len(moments) <= writes {
+	moments = takeMoments(t, path(name), process, random, writes, func() store.Cursor {
 		head, err := process.DoStore("Head", frontend.StoreCall{})
 		require.NoError(t, err)
 		require.Empty(t, head.Outcome, head.Detail)
-		moments = append(moments, moment{w.ledger.certain(), head.Cursor, size(t, path(name)+wal)})
-		r, err := w.step(process, fmt.Sprintf("token-%d", random.IntN(6)), random)
+		return head.Cursor
+	})
+	require.NoError(t, process.Signal(syscall.SIGKILL))
+	process.Close()
+	return path(name), moments
+}
+
+// takeMoments makes writes to a file, and returns the moments before, between
+// and behind them.
+func takeMoments(t *testing.T, file string, f frontEnd, random *rand.Rand, writes int, head func() store.Cursor) (moments []moment) {
+	t.Helper()
+	w := &writers{ledger: newLedger()}
+	for {
+		moments = append(moments, moment{w.ledger.certain(), head(), size(t, file+wal)})
+		if len(moments) > writes {
+			break
+		}
+		r, err := w.step(f, fmt.Sprintf("token-%d", random.IntN(6)), random)
 		require.NoError(t, err)
 		require.Empty(t, r.Outcome, r.Detail)
 	}
-	require.NoError(t, process.Signal(syscall.SIGKILL))
-	process.Close()
 	// A log that has been begun anew is longer than what it holds.
 	for i := 1; i < len(moments); i++ {
 		require.Greater(t, moments[i].log, moments[i-1].log)
 	}
-	return path(name), moments
+	return moments
 }
 
 func size(t *testing.T, file string) int64 {
