@@ -32,8 +32,8 @@
 // applied later, lost updates, two tokens of one name, rotations that keep the
 // old secret, revisions out of order, and feeds that lack something are found.
 //
-// All of it runs in a minute or less, two histories of each kind; most of that
-// time the servers take to start:
+// Two histories of each kind run in a minute or less, most of which the servers
+// take to start:
 //
 //	go test -race ./history
 //
@@ -48,9 +48,9 @@
 // luck. A picture of a rejected history is left in a file whose path is printed;
 // with -artifacts, it is among the test's artifacts.
 //
-// Not covered: expiry (no clock moves within a history), lists, whose pages are
-// no one instant, that what a login goes by never moves back in time within the
-// bound, and that a process heeds at once what it was told by a change of its
-// own that had nothing to write. Where acknowledgements get lost, two callers may both be told that
-// they deleted a token, as the Manager documents it.
+// Not covered: expiry (no clock moves within a history); lists, whose pages are
+// no one instant; that what a login goes by never moves back in time within the
+// bound; and that a process heeds at once what it learned from a change of its
+// own that had nothing to write. Where acknowledgements get lost, two callers
+// may both be told that they deleted a token, as the Manager documents it.
 package history
