@@ -24,9 +24,25 @@ const (
 	// patience is how long anything may take that must come.
 	patience = 2 * time.Minute
 
-	scope = "repository:team/*:pull"
-	path  = "team/app"
+	// path is what tokens may be used for, by one of their scopes.
+	path = "team/app"
+
+	// fatScopes is how many scopes half of the tokens have: their records
+	// have about fatSize bytes, and weigh fatWeight in a cache.
+	fatScopes = 500
+	fatSize   = 32 << 10
+	fatWeight = 1 + 2*fatSize/(4<<10) // and some to spare
 )
+
+// scopes are those of a fat token; a thin one has the first.
+var scopes = func() []regtoken.Scope {
+	all := []regtoken.Scope{{Type: regtoken.RepositoryType, Path: "team/*", Actions: regtoken.Pull}}
+	for i := range fatScopes - 1 {
+		path := fmt.Sprintf("department-%03d/group-of-teams/team/*", i)
+		all = append(all, regtoken.Scope{Type: regtoken.RepositoryType, Path: path, Actions: regtoken.Pull})
+	}
+	return all
+}()
 
 // An administrator creates tokens and revokes them, each in one of the ways
 // there are.
@@ -58,7 +74,7 @@ var ways = []way{
 			if err := a.setStatus(ctx, l, regtoken.Enabled); err != nil {
 				return nil, err
 			}
-			return a.ledger.begin(l.id, l.Name, l.Password, l.Path), nil
+			return a.ledger.begin(l.id, l.Name, l.Password, l.scopes), nil
 		},
 	},
 	{
@@ -86,7 +102,7 @@ var ways = []way{
 			return err
 		},
 		func(_ context.Context, a *administrator, l *life, _ func()) (*life, error) {
-			return a.ledger.begin(l.id, l.Name, l.successor.Reveal(), l.Path), nil
+			return a.ledger.begin(l.id, l.Name, l.successor.Reveal(), l.scopes), nil
 		},
 	},
 	{
@@ -100,22 +116,15 @@ var ways = []way{
 		func(ctx context.Context, a *administrator, l *life, revived func()) (*life, error) {
 			revived()
 			err := insist(ctx, func(ctx context.Context) error {
-				_, err := a.manager.AddScopes(ctx, l.id, must(regtoken.ParseScope(scope)))
+				_, err := a.manager.AddScopes(ctx, l.id, l.scopes...)
 				return err
 			})
 			if err != nil {
 				return nil, err
 			}
-			return a.ledger.begin(l.id, l.Name, l.Password, l.Path), nil
+			return a.ledger.begin(l.id, l.Name, l.Password, l.scopes), nil
 		},
 	},
-}
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
 }
 
 // work revokes until quota is used up or ctx has ended; what is under way then
@@ -160,19 +169,23 @@ func (a *administrator) revoke(ctx context.Context, l *life, by way) (*life, err
 }
 
 func (a *administrator) create(ctx context.Context) (*life, error) {
+	some := scopes
+	if a.random.IntN(2) == 0 {
+		some = scopes[:1]
+	}
 	var token regtoken.Token
 	var credential regtoken.Credential
 	err := insist(ctx, func(ctx context.Context) (err error) {
 		token, credential, err = a.manager.CreateToken(ctx, regtoken.TokenSpec{
 			Name:   "t" + uuid.NewString(), // a new one each time: the one before may have been made
-			Scopes: []regtoken.Scope{must(regtoken.ParseScope(scope))},
+			Scopes: some,
 		})
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create: %w", err)
 	}
-	return a.ledger.begin(token.ID, credential.Name, credential.Password.Reveal(), path), nil
+	return a.ledger.begin(token.ID, credential.Name, credential.Password.Reveal(), some), nil
 }
 
 func (a *administrator) setStatus(ctx context.Context, l *life, status regtoken.Status) error {

@@ -35,6 +35,7 @@ type campaign struct {
 type load struct {
 	cacheSize int
 	hammer    frontend.Swing
+	overtaken bool // suffers nothing but answers that overtake each other, if it has a network
 }
 
 // random returns a source of chance for a part of the campaign.
@@ -67,7 +68,11 @@ func (c campaign) run(tb testing.TB, b backend) []verdict {
 	defer blind()
 	for i, s := range sites {
 		fates.Go(func() (err error) {
-			struck[i], err = s.suffer(suffering, c.bound, time.Duration(b.health)*c.bound)
+			health := time.Duration(b.health) * c.bound
+			if c.frontends[i].overtaken {
+				health = c.bound // it recovers at once
+			}
+			struck[i], err = s.suffer(suffering, c.bound, health)
 			return err
 		})
 		watches.Go(func() error { return s.watch(watching, l, i) })
@@ -101,7 +106,13 @@ func (c campaign) run(tb testing.TB, b backend) []verdict {
 func (c campaign) startSites(tb testing.TB, b backend) (sites []*site) {
 	for i, l := range c.frontends {
 		way, at := b.route(tb)
-		s := &site{route: way, random: c.random(i)}
+		s := &site{route: way, random: c.random(i), faults: []fault{halt}}
+		switch {
+		case way != nil && l.overtaken:
+			s.faults = overtaking
+		case way != nil:
+			s.faults = slices.Concat(s.faults, overtaking, networkFaults)
+		}
 		s.process = frontend.Start(tb, c.binary, frontend.Config{
 			Target:       at,
 			MaxStaleness: c.bound,

@@ -4,14 +4,15 @@
 // that is good in the store is never refused because of what a process has
 // kept. It has no code, only tests.
 //
-// TestRevocation plays campaigns. Three front-ends, processes of their own,
+// TestRevocation plays campaigns. Four front-ends, processes of their own,
 // log in all the time with tokens that an administrator creates and revokes:
 // by disabling, deleting, rotating without an overlap, and removing all scopes.
 // Each front-end reaches PostgreSQL or the three nodes of an etcd cluster
 // through proxies of its own, which delay, cut, reset and swallow what passes,
-// on all connections or on some; SQLite has no network, there the processes
-// share a file. All of them are also halted (SIGSTOP) for longer than the
-// bound. Meanwhile the feed is trimmed, PostgreSQL's backends are terminated,
+// on all connections or on some, and it is halted (SIGSTOP), all of that for
+// longer than the bound; two of them suffer nothing but answers that overtake
+// each other. SQLite has no network: there the processes share a file, and are
+// halted. Meanwhile the feed is trimmed, PostgreSQL's backends are terminated,
 // etcd's leader is killed, and a writer locks SQLite for longer than the bound.
 // By the machine's one monotonic clock the test counts, per front-end:
 //

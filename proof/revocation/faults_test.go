@@ -14,6 +14,7 @@ import (
 type site struct {
 	process *frontend.Process
 	route   *network.Route // nil: nothing does
+	faults  []fault        // that it suffers
 	random  *rand.Rand
 }
 
@@ -23,13 +24,8 @@ type fault struct {
 	strike func(s *site, bound time.Duration) error
 }
 
-// networkFaults are those of a route. Slow answers come up most often: they are
-// what lets a read of the store overlap with a revocation, and with the news of
-// it.
+// networkFaults are those of a route, besides overtaking.
 var networkFaults = []fault{
-	{"slow answers on some connections", slowSome},
-	{"slow answers on some connections", slowSome},
-	{"slow answers on some connections", slowSome},
 	{"slow answers on all connections", slowAll},
 	{"slow answers on all connections", slowAll},
 	{"slow requests on some connections", func(s *site, bound time.Duration) error {
@@ -59,13 +55,28 @@ var networkFaults = []fault{
 	{"silent requests on some connections", func(s *site, _ time.Duration) error { return s.silence(network.Requests, 0.5) }},
 }
 
-// slowSome delays some answers, so that others overtake them. Where there are
-// several servers, these are the answers of one.
-func slowSome(s *site, bound time.Duration) error {
-	if n := len(s.route.Addrs()); n > 1 {
-		return s.delayOne(s.random.IntN(n), network.Answers, 1, bound/4, bound)
-	}
-	return s.delay(network.Answers, 0.5, bound/4, 2*bound)
+// overtaking are faults by which answers overtake others: the news of a
+// revocation may come before the record that was read before it.
+var overtaking = []fault{
+	{"slow answers on some connections", func(s *site, bound time.Duration) error {
+		if n := len(s.route.Addrs()); n > 1 {
+			return s.delayOne(s.random.IntN(n), network.Answers, 1, bound/4, bound)
+		}
+		return s.delay(network.Answers, 0.5, bound/4, 2*bound)
+	}},
+	{"slow fat answers", slowFat},
+	{"slow fat answers", slowFat},
+}
+
+// slowFat lets the record of a fat token take half the bound, and the news next
+// to nothing. Where there are several servers, these are the answers of one:
+// else, of all that share a connection, the fat would hold up the news.
+func slowFat(s *site, bound time.Duration) error {
+	rate := float64(fatSize>>10) / (bound / 2).Seconds()
+	return s.route.PoisonOne(s.random.IntN(len(s.route.Addrs())), network.Toxic{
+		Type: "bandwidth", Stream: network.Answers, Toxicity: 1,
+		Attributes: map[string]int64{"rate": max(1, int64(rate))}, // KiB a second
+	})
 }
 
 // slowAll delays all answers, so that most still come in time.
@@ -113,21 +124,17 @@ func (s *site) mend() error {
 // suffer lets one fault follow the other until ctx ends, with times of at most
 // the given health in between, and counts them by name.
 func (s *site) suffer(ctx context.Context, bound, health time.Duration) (map[string]int, error) {
-	faults := []fault{halt}
-	if s.route != nil {
-		faults = append(faults, networkFaults...)
-	}
 	struck := make(map[string]int)
 	for {
 		// In rounds, so that each comes up.
-		for _, i := range s.random.Perm(len(faults)) {
+		for _, i := range s.random.Perm(len(s.faults)) {
 			if !elapse(ctx, s.between(0, health)) {
 				return struck, nil
 			}
-			if err := faults[i].strike(s, bound); err != nil {
+			if err := s.faults[i].strike(s, bound); err != nil {
 				return struck, err
 			}
-			struck[faults[i].name]++
+			struck[s.faults[i].name]++
 			goOn := elapse(ctx, s.between(bound, 4*bound))
 			if err := s.mend(); err != nil {
 				return struck, err

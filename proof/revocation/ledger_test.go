@@ -30,6 +30,7 @@ type life struct {
 	dead             int64     // when that was acknowledged
 	revived          int64     // when a call began that may make the credential good again
 
+	scopes    []regtoken.Scope
 	successor regtoken.Password // of a rotation
 }
 
@@ -52,10 +53,10 @@ func newLedger(sites int) *ledger {
 }
 
 // begin enters a life that has begun, and aims at it.
-func (l *ledger) begin(id uuid.UUID, name, password, path string) *life {
+func (l *ledger) begin(id uuid.UUID, name, password string, scopes []regtoken.Scope) *life {
 	born := &life{
 		Attempt: frontend.Attempt{Key: uuid.New(), Name: name, Password: password, Path: path},
-		id:      id, born: frontend.Now(), doomed: never, dead: never, revived: never,
+		id:      id, scopes: scopes, born: frontend.Now(), doomed: never, dead: never, revived: never,
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -71,7 +72,6 @@ func (l *ledger) note(instant *int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	*instant = now
-	l.turn++
 }
 
 // drop aims no longer at a life.
@@ -104,9 +104,6 @@ func (l *ledger) aims(since int) (attempts []frontend.Attempt, turn int) {
 	}
 	for key := range l.aim {
 		attempts = append(attempts, l.lives[key].Attempt)
-		if l.lives[key].doomed != never { // what matters most, more often
-			attempts = append(attempts, l.lives[key].Attempt, l.lives[key].Attempt)
-		}
 	}
 	return attempts, l.turn
 }

@@ -12,16 +12,20 @@ import (
 // shortBound lets many revocations fit into a short time.
 const shortBound = 300 * time.Millisecond
 
+// newCampaign returns the campaign that the flags ask for.
 func newCampaign(binary string) campaign {
 	const administrators = 16
-	const tokens = administrators * tokensEach
-	fast := frontend.Swing{Workers: 32, Pause: 4 * time.Millisecond}
+	const all = administrators * tokensEach * fatWeight // of the tokens there are at once, and more
+	often := frontend.Swing{Workers: 32, Pause: 4 * time.Millisecond}
+	seldom := frontend.Swing{Workers: 6, Pause: 25 * time.Millisecond, Drop: true}
 	return campaign{
 		binary: binary,
 		frontends: []load{
-			{2 * tokens, fast},
-			{tokens / 2, fast}, // reads the store all the time
-			{2 * tokens, frontend.Swing{Workers: 6, Pause: 25 * time.Millisecond}}, // what is kept is not replaced soon
+			{cacheSize: all, hammer: often},
+			{cacheSize: all / 4, hammer: often}, // reads the store all the time
+			// A read that is overtaken matters if there is no other soon.
+			{cacheSize: all, hammer: seldom, overtaken: true},
+			{cacheSize: all, hammer: seldom, overtaken: true},
 		},
 		administrators: administrators,
 		revocations:    *revocations,

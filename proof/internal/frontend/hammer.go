@@ -25,6 +25,7 @@ type hammer struct {
 
 	mu       sync.Mutex
 	attempts []Attempt
+	dropped  map[uuid.UUID]bool // by Key
 	seen     Seen
 }
 
@@ -32,7 +33,7 @@ type hammer struct {
 type Swing struct {
 	Workers int           // logins at once
 	Pause   time.Duration // of each worker after each login; zero: hardly any
-	Drop    bool          // let go of an attempt that was refused
+	Drop    bool          // let go, for good, of an attempt that was refused
 }
 
 // An Attempt is a login that is to be tried.
@@ -75,7 +76,7 @@ func newSeen() Seen {
 func (s *Service) Hammer(swing Swing, _ *Reply) error {
 	s.stopHammer()
 	ctx, cancel := context.WithCancel(context.Background())
-	h := &hammer{cancel: cancel, seen: newSeen()}
+	h := &hammer{cancel: cancel, dropped: make(map[uuid.UUID]bool), seen: newSeen()}
 	for range swing.Workers {
 		h.workers.Go(func() { h.run(ctx, s.manager, swing) })
 	}
@@ -97,6 +98,7 @@ func (s *Service) Aim(attempts []Attempt, _ *Reply) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.attempts = attempts
+	h.forget()
 	return nil
 }
 
@@ -167,13 +169,19 @@ func (h *hammer) strike(ctx context.Context, m *regtoken.Manager, t Attempt) (re
 	if ctx.Err() == nil || err == nil {
 		h.note(t.Key, at, err)
 	}
-	return errors.Is(err, regtoken.ErrUnauthenticated)
+	return errors.Is(err, regtoken.ErrUnauthenticated) || errors.Is(err, regtoken.ErrDenied)
 }
 
 func (h *hammer) drop(key uuid.UUID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.attempts = slices.DeleteFunc(h.attempts, func(t Attempt) bool { return t.Key == key })
+	h.dropped[key] = true
+	h.forget()
+}
+
+// forget lets go of what was dropped.
+func (h *hammer) forget() {
+	h.attempts = slices.DeleteFunc(h.attempts, func(t Attempt) bool { return h.dropped[t.Key] })
 }
 
 func (h *hammer) pick() (Attempt, bool) {
