@@ -27,6 +27,16 @@
 //	go test -run 'TestSweepers$' -rapid.seed=0 -rapid.checks=2000 -timeout=2h
 //	go test -race -run TestConcurrent -count=100
 //
-// A failure prints the shortest sequence of calls that rapid found for it, and
+// These are of one process on a store in memory. The folders have the proofs
+// that need processes, networks and databases, each with its commands:
+//
+//   - kill: writers and servers are killed, files are torn, acknowledgements get
+//     lost, sweepers race; nothing acknowledged is missing, nothing is half.
+//   - history: what several processes do at once is linearizable.
+//   - revocation: nothing dead is honoured past the bound, whatever the network
+//     does; also after a restore or a failover that lost its tail.
+//   - fleet: what a fleet costs its database, and how fast it is.
+//
+// A failure here prints the shortest sequence of calls that rapid found for it, and
 // the flag that plays it again.
 package proof
