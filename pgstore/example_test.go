@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -87,11 +88,13 @@ func ExampleStore_Wait() {
 		panic(err)
 	}
 	defer other.Close()
-	go func() {
+	var writing sync.WaitGroup
+	defer writing.Wait() // before Close, which would cut it off
+	writing.Go(func() {
 		if _, err := other.Put(ctx, store.Record{ID: uuid.New(), Name: "ci-runner"}); err != nil {
 			panic(err)
 		}
-	}()
+	})
 
 	for {
 		if err := s.Wait(ctx, after); err != nil { // it may return early

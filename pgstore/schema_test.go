@@ -126,6 +126,28 @@ func TestRights(t *testing.T) {
 	}
 }
 
+// Plans that a session made while the tables were small are good for large
+// ones, too: each reads by an index.
+func TestPlansAreGoodForGrowth(t *testing.T) {
+	database := cluster.CreateDatabase(t)
+	s := open(t, cluster.URL(database), nil)
+	create(t, s, 0)
+	const calls = `
+		SELECT FROM regtoken.put(gen_random_uuid(), 'registry', 'name-00000000', NULL, '', 0, 1000);
+		SELECT FROM regtoken.put(gen_random_uuid(), 'registry', 'name', NULL, '', 1, 1000);
+		SELECT FROM regtoken.remove(gen_random_uuid(), 1, 1000);
+		SELECT FROM regtoken.by_id(gen_random_uuid());
+		SELECT FROM regtoken.by_name('registry', 'none');
+		SELECT FROM regtoken.list('registry', 'n', NULL, 1);
+		SELECT FROM regtoken.list_all('registry', 'n', 'n', 1);
+		SELECT FROM regtoken.expired(0, 1);
+		SELECT FROM regtoken.changes_from(1, 1);`
+	got := cluster.SQL(t, database, "ANALYZE; BEGIN;"+strings.Repeat(calls, 8)+`
+		SELECT relname, seq_scan FROM pg_stat_xact_user_tables WHERE relname IN ('records', 'changes') ORDER BY relname; COMMIT`)
+	lines := strings.Split(got, "\n")
+	require.Equal(t, []string{"changes|0", "records|0"}, lines[len(lines)-2:])
+}
+
 func TestViewForOperators(t *testing.T) {
 	database := cluster.CreateDatabase(t)
 	s := open(t, cluster.URL(database), nil)

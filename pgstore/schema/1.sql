@@ -69,13 +69,17 @@ BEGIN
 END
 $$;
 
+-- From here on, functions that look for rows do without sequential scans: to a
+-- session that planned them while a table was small these would stay the best
+-- plan while it grows, until the table is analyzed.
+
 -- put creates a record if p_rests_on is 0, and otherwise replaces the one that
 -- stands at that revision. The outcome is 'done', or why nothing changed; the
 -- revision is that of the write, or the one at which the record stands.
 CREATE FUNCTION {schema}.put(
 	p_id uuid, p_registry bytea, p_name bytea, p_expires_at bigint, p_data bytea, p_rests_on bigint, p_feed_size bigint,
 	OUT outcome text, OUT revision bigint
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
 	same_name boolean;
 BEGIN
@@ -113,7 +117,7 @@ $$;
 CREATE FUNCTION {schema}.remove(
 	p_id uuid, p_rests_on bigint, p_feed_size bigint,
 	OUT outcome text, OUT revision bigint
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
 	PERFORM {schema}.begin_write();
 	SELECT rev INTO revision FROM {schema}.records WHERE id = p_id;
@@ -142,14 +146,14 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION {schema}.by_id(p_id uuid) RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE ROWS 1 AS $$
+CREATE FUNCTION {schema}.by_id(p_id uuid) RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE ROWS 1 SET enable_seqscan = off AS $$
 BEGIN
 	PERFORM {schema}.only_primary();
 	RETURN QUERY SELECT * FROM {schema}.records WHERE id = p_id;
 END
 $$;
 
-CREATE FUNCTION {schema}.by_name(p_registry bytea, p_name bytea) RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE ROWS 1 AS $$
+CREATE FUNCTION {schema}.by_name(p_registry bytea, p_name bytea) RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE ROWS 1 SET enable_seqscan = off AS $$
 BEGIN
 	PERFORM {schema}.only_primary();
 	RETURN QUERY SELECT * FROM {schema}.records WHERE registry = p_registry AND name = p_name;
@@ -159,7 +163,7 @@ $$;
 -- list returns the records of a registry from the name p_from on, up to the
 -- name p_until, which is not among them; NULL: to the last.
 CREATE FUNCTION {schema}.list(p_registry bytea, p_from bytea, p_until bytea, p_limit bigint)
-RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE AS $$
+RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
 BEGIN
 	PERFORM {schema}.only_primary();
 	RETURN QUERY SELECT * FROM {schema}.records
@@ -171,7 +175,7 @@ $$;
 -- list_all returns the records of all registries from a registry and name on,
 -- of which the name begins with p_prefix.
 CREATE FUNCTION {schema}.list_all(p_registry bytea, p_from bytea, p_prefix bytea, p_limit bigint)
-RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE AS $$
+RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
 BEGIN
 	PERFORM {schema}.only_primary();
 	RETURN QUERY SELECT * FROM {schema}.records
@@ -180,7 +184,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION {schema}.expired(p_until bigint, p_limit bigint) RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION {schema}.expired(p_until bigint, p_limit bigint) RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
 BEGIN
 	PERFORM {schema}.only_primary();
 	RETURN QUERY SELECT * FROM {schema}.records WHERE expires_at <= p_until ORDER BY expires_at, id LIMIT p_limit;
@@ -196,7 +200,7 @@ END
 $$;
 
 -- changes_from returns the change p_rev, if it is still there, and what follows.
-CREATE FUNCTION {schema}.changes_from(p_rev bigint, p_limit bigint) RETURNS SETOF {schema}.changes LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION {schema}.changes_from(p_rev bigint, p_limit bigint) RETURNS SETOF {schema}.changes LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
 BEGIN
 	PERFORM {schema}.only_primary();
 	RETURN QUERY SELECT * FROM {schema}.changes WHERE rev >= p_rev ORDER BY rev LIMIT p_limit;
