@@ -143,9 +143,9 @@ func TestPlansAreGoodForGrowth(t *testing.T) {
 		SELECT FROM regtoken.expired(0, 1);
 		SELECT FROM regtoken.changes_from(1, 1);`
 	got := cluster.SQL(t, database, "ANALYZE; BEGIN;"+strings.Repeat(calls, 8)+`
-		SELECT relname, seq_scan FROM pg_stat_xact_user_tables WHERE relname IN ('records', 'changes') ORDER BY relname; COMMIT`)
+		SELECT relname, seq_scan FROM pg_stat_xact_user_tables ORDER BY relname; COMMIT`)
 	lines := strings.Split(got, "\n")
-	require.Equal(t, []string{"changes|0", "records|0"}, lines[len(lines)-2:])
+	require.Equal(t, []string{"changes|0", "head|0", "records|0", "schema_version|0"}, lines[len(lines)-4:])
 }
 
 func TestViewForOperators(t *testing.T) {

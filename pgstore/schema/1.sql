@@ -44,7 +44,7 @@ BEGIN
 	IF current_setting('synchronous_commit') = 'off' THEN
 		PERFORM set_config('synchronous_commit', 'on', true);
 	END IF;
-	PERFORM 1 FROM {schema}.head FOR NO KEY UPDATE;
+	PERFORM 1 FROM {schema}.head WHERE sole FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'the row of head is missing';
 	END IF;
@@ -59,7 +59,8 @@ DECLARE
 	new_rev   bigint;
 	new_nonce uuid;
 BEGIN
-	UPDATE {schema}.head SET rev = rev + 1, nonce = gen_random_uuid() RETURNING rev, nonce INTO new_rev, new_nonce;
+	UPDATE {schema}.head SET rev = rev + 1, nonce = gen_random_uuid() WHERE sole
+	RETURNING rev, nonce INTO new_rev, new_nonce;
 	INSERT INTO {schema}.changes (rev, id, nonce) VALUES (new_rev, p_id, new_nonce);
 	IF new_rev % least(256, p_feed_size) = 0 THEN
 		DELETE FROM {schema}.changes WHERE rev < new_rev AND rev <= new_rev - p_feed_size;
@@ -71,7 +72,9 @@ $$;
 
 -- From here on, functions that look for rows do without sequential scans: to a
 -- session that planned them while a table was small these would stay the best
--- plan while it grows, until the table is analyzed.
+-- plan while it grows, until the table is analyzed. They do without compiling
+-- plans (jit) too: an estimate of many rows would bring that on, and it takes
+-- longer than to fetch the few that are asked for.
 
 -- put creates a record if p_rests_on is 0, and otherwise replaces the one that
 -- stands at that revision. The outcome is 'done', or why nothing changed; the
@@ -79,7 +82,7 @@ $$;
 CREATE FUNCTION {schema}.put(
 	p_id uuid, p_registry bytea, p_name bytea, p_expires_at bigint, p_data bytea, p_rests_on bigint, p_feed_size bigint,
 	OUT outcome text, OUT revision bigint
-) LANGUAGE plpgsql SET enable_seqscan = off AS $$
+) LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 DECLARE
 	same_name boolean;
 BEGIN
@@ -117,7 +120,7 @@ $$;
 CREATE FUNCTION {schema}.remove(
 	p_id uuid, p_rests_on bigint, p_feed_size bigint,
 	OUT outcome text, OUT revision bigint
-) LANGUAGE plpgsql SET enable_seqscan = off AS $$
+) LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	PERFORM {schema}.begin_write();
 	SELECT rev INTO revision FROM {schema}.records WHERE id = p_id;
@@ -146,14 +149,14 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION {schema}.by_id(p_id uuid) RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE ROWS 1 SET enable_seqscan = off AS $$
+CREATE FUNCTION {schema}.by_id(p_id uuid) RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE ROWS 1 SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	PERFORM {schema}.only_primary();
 	RETURN QUERY SELECT * FROM {schema}.records WHERE id = p_id;
 END
 $$;
 
-CREATE FUNCTION {schema}.by_name(p_registry bytea, p_name bytea) RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE ROWS 1 SET enable_seqscan = off AS $$
+CREATE FUNCTION {schema}.by_name(p_registry bytea, p_name bytea) RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE ROWS 1 SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	PERFORM {schema}.only_primary();
 	RETURN QUERY SELECT * FROM {schema}.records WHERE registry = p_registry AND name = p_name;
@@ -163,7 +166,7 @@ $$;
 -- list returns the records of a registry from the name p_from on, up to the
 -- name p_until, which is not among them; NULL: to the last.
 CREATE FUNCTION {schema}.list(p_registry bytea, p_from bytea, p_until bytea, p_limit bigint)
-RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
+RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	PERFORM {schema}.only_primary();
 	RETURN QUERY SELECT * FROM {schema}.records
@@ -175,7 +178,7 @@ $$;
 -- list_all returns the records of all registries from a registry and name on,
 -- of which the name begins with p_prefix.
 CREATE FUNCTION {schema}.list_all(p_registry bytea, p_from bytea, p_prefix bytea, p_limit bigint)
-RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
+RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	PERFORM {schema}.only_primary();
 	RETURN QUERY SELECT * FROM {schema}.records
@@ -184,7 +187,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION {schema}.expired(p_until bigint, p_limit bigint) RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
+CREATE FUNCTION {schema}.expired(p_until bigint, p_limit bigint) RETURNS SETOF {schema}.records LANGUAGE plpgsql STABLE SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	PERFORM {schema}.only_primary();
 	RETURN QUERY SELECT * FROM {schema}.records WHERE expires_at <= p_until ORDER BY expires_at, id LIMIT p_limit;
@@ -200,7 +203,7 @@ END
 $$;
 
 -- changes_from returns the change p_rev, if it is still there, and what follows.
-CREATE FUNCTION {schema}.changes_from(p_rev bigint, p_limit bigint) RETURNS SETOF {schema}.changes LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
+CREATE FUNCTION {schema}.changes_from(p_rev bigint, p_limit bigint) RETURNS SETOF {schema}.changes LANGUAGE plpgsql STABLE SET enable_seqscan = off SET jit = off AS $$
 BEGIN
 	PERFORM {schema}.only_primary();
 	RETURN QUERY SELECT * FROM {schema}.changes WHERE rev >= p_rev ORDER BY rev LIMIT p_limit;
