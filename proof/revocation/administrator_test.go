@@ -140,7 +140,7 @@ func (a *administrator) work(ctx context.Context, quota *atomic.Int64) error {
 	}
 	i := 0
 	for elapse(ctx, time.Duration(a.random.Int64N(int64(a.bound)))) && quota.Add(-1) >= 0 {
-		if a.random.IntN(2) == 0 { // else the youngest, which may just be read for the first time
+		if a.random.IntN(4) == 0 { // else the youngest, which may just be read for the first time
 			i = a.random.IntN(len(living))
 		}
 		next, err := a.revoke(context.WithoutCancel(ctx), living[i], ways[a.random.IntN(len(ways))])

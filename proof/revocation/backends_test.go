@@ -30,6 +30,9 @@ type backend struct {
 	// one fault to the next: its driver takes its time to come back.
 	health int
 
+	// administrators is how many work at once.
+	administrators int
+
 	// trim and worse are faults of the backend itself, called from the test's
 	// own goroutine. They last until they return.
 	trim, worse shock
@@ -56,10 +59,11 @@ func startSQLite(tb testing.TB) backend {
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, db.Close()) })
 	return backend{
-		direct: target.SQLite(file),
-		file:   file,
-		route:  func(testing.TB) (*network.Route, string) { return nil, target.SQLite(file) },
-		health: 2,
+		direct:         target.SQLite(file),
+		file:           file,
+		route:          func(testing.TB) (*network.Route, string) { return nil, target.SQLite(file) },
+		health:         2,
+		administrators: 16,
 		trim: shock{"trimmed feed", func(tb testing.TB, _ time.Duration) {
 			_, err := db.ExecContext(context.Background(),
 				"DELETE FROM regtoken_changes WHERE rev < (SELECT max(rev) FROM regtoken_changes)")
@@ -95,7 +99,8 @@ func onPostgres(cluster *testpostgres.Cluster, database string) backend {
 			r := network.New(tb, cluster.Addr())
 			return r, cluster.URLVia(r.Addrs()[0], database) + manyConns
 		},
-		health: 8,
+		health:         8,
+		administrators: 16,
 		trim: shock{"trimmed feed", func(tb testing.TB, _ time.Duration) {
 			cluster.SQL(tb, database, "DELETE FROM regtoken.changes WHERE rev < (SELECT rev FROM regtoken.head)")
 		}},
@@ -140,7 +145,8 @@ func onEtcd(cluster *testetcd.Cluster) backend {
 			r := network.New(tb, cluster.Addrs()...)
 			return r, target.Etcd(etcdPrefix, r.Addrs()...)
 		},
-		health: 8,
+		health:         8,
+		administrators: 6, // the feed is read change by change: let it keep up where that is slow
 	}
 }
 
@@ -152,7 +158,7 @@ func (b backend) shake(ctx context.Context, tb testing.TB, random *rand.Rand, bo
 			return struck
 		}
 		next := b.trim
-		if i%3 == 2 {
+		if i%5 == 4 {
 			next = b.worse
 		}
 		next.strike(tb, bound)

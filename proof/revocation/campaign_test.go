@@ -22,13 +22,12 @@ import (
 
 // A campaign is a number of revocations under faults.
 type campaign struct {
-	binary         string // of the front-ends
-	frontends      []load
-	administrators int
-	revocations    int
-	bound          time.Duration
-	seed           uint64
-	untilLate      bool // end at the first call that breaks the promise
+	binary      string // of the front-ends
+	frontends   []load
+	revocations int
+	bound       time.Duration
+	seed        uint64
+	untilLate   bool // end at the first call that breaks the promise
 }
 
 // A load is what a front-end has to do, and what it has to do it with.
@@ -56,7 +55,7 @@ func (c campaign) run(tb testing.TB, b backend) []verdict {
 	var quota atomic.Int64
 	quota.Store(int64(c.revocations))
 	var administrators errgroup.Group
-	for i := range c.administrators {
+	for i := range b.administrators {
 		a := &administrator{manager: manager, ledger: l, random: c.random(1000 + i), bound: c.bound}
 		administrators.Go(func() error { return a.work(ctx, &quota) })
 	}

@@ -60,20 +60,20 @@ var networkFaults = []fault{
 var overtaking = []fault{
 	{"slow answers on some connections", func(s *site, bound time.Duration) error {
 		if n := len(s.route.Addrs()); n > 1 {
-			return s.delayOne(s.random.IntN(n), network.Answers, 1, bound/4, bound)
+			return s.delayOne(s.random.IntN(n), network.Answers, 1, bound/8, bound/2)
 		}
 		return s.delay(network.Answers, 0.5, bound/4, 2*bound)
 	}},
 	{"slow fat answers", slowFat},
 	{"slow fat answers", slowFat},
+	{"slow fat answers", slowFat},
 }
 
 // slowFat lets the record of a fat token take half the bound, and the news next
-// to nothing. Where there are several servers, these are the answers of one:
-// else, of all that share a connection, the fat would hold up the news.
+// to nothing, unless the two share a connection.
 func slowFat(s *site, bound time.Duration) error {
 	rate := float64(fatSize>>10) / (bound / 2).Seconds()
-	return s.route.PoisonOne(s.random.IntN(len(s.route.Addrs())), network.Toxic{
+	return s.route.Poison(network.Toxic{
 		Type: "bandwidth", Stream: network.Answers, Toxicity: 1,
 		Attributes: map[string]int64{"rate": max(1, int64(rate))}, // KiB a second
 	})

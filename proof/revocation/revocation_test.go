@@ -14,23 +14,21 @@ const shortBound = 300 * time.Millisecond
 
 // newCampaign returns the campaign that the flags ask for.
 func newCampaign(binary string) campaign {
-	const administrators = 16
-	const all = administrators * tokensEach * fatWeight // of the tokens there are at once, and more
+	const all = 16 * tokensEach * fatWeight // of the tokens there are at once, and more
 	often := frontend.Swing{Workers: 32, Pause: 4 * time.Millisecond}
-	seldom := frontend.Swing{Workers: 6, Pause: 25 * time.Millisecond, Drop: true}
+	seldom := frontend.Swing{Workers: 3, Pause: 25 * time.Millisecond, Drop: true}
 	return campaign{
 		binary: binary,
 		frontends: []load{
 			{cacheSize: all, hammer: often},
-			{cacheSize: all / 4, hammer: often}, // reads the store all the time
+			{cacheSize: all / 8, hammer: often}, // reads the store all the time
 			// A read that is overtaken matters if there is no other soon.
 			{cacheSize: all, hammer: seldom, overtaken: true},
 			{cacheSize: all, hammer: seldom, overtaken: true},
 		},
-		administrators: administrators,
-		revocations:    *revocations,
-		bound:          *bound,
-		seed:           *seed,
+		revocations: *revocations,
+		bound:       *bound,
+		seed:        *seed,
 	}
 }
 
