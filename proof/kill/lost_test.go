@@ -171,7 +171,7 @@ func loseAcknowledgement(
 	}
 	call := func() {
 		f.notice(s)
-		ctx, cancel := context.WithTimeout(t.Context(), callTimeout)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		answer = w.do(ctx, s)
 	}

@@ -74,15 +74,21 @@ func run(m *testing.M) (code int) {
 
 // What ends with the last test.
 var (
-	folder   string
-	cleanups []func()
+	folder     string
+	cleanupsMu sync.Mutex
+	cleanups   []func()
 )
 
 // A lasting test starts what is there for the tests behind it, too.
 type lasting struct{ testing.TB }
 
-func (lasting) TempDir() string  { return folder }
-func (lasting) Cleanup(f func()) { cleanups = append(cleanups, f) }
+func (lasting) TempDir() string { return folder }
+
+func (lasting) Cleanup(f func()) {
+	cleanupsMu.Lock()
+	defer cleanupsMu.Unlock()
+	cleanups = append(cleanups, f)
+}
 
 // A startOnce is what the first test that needs it starts.
 type startOnce[T any] struct {

@@ -79,6 +79,7 @@ func (s *scripted) Do(string, frontend.Call) (frontend.Reply, error) {
 func TestSettlesFindsMutants(t *testing.T) {
 	const soon, late = 0, afterTheCall
 	token := frontend.Reply{ID: uuid.New(), SecretID: uuid.New(), Password: "secret"}
+	there := frontend.Reply{ID: token.ID, Secrets: []uuid.UUID{token.SecretID}}
 	refused := frontend.Reply{Outcome: frontend.Unauthenticated}
 	answer := func(o frontend.Outcome) frontend.Reply { return frontend.Reply{Outcome: o} }
 	for name, c := range map[string]struct {
@@ -86,23 +87,23 @@ func TestSettlesFindsMutants(t *testing.T) {
 		became effect
 		late   bool
 		retry  scripted // answers of the Manager
-		login  scripted // answers of another
+		other  scripted // answers of another
 		found  string
 	}{
-		"as if nothing had happened":           {reply: token, became: done, login: scripted{{}}},
-		"surely not":                           {reply: answer(frontend.Unavailable), became: notDone, retry: scripted{token}, login: scripted{{}}},
-		"in doubt, and it is there":            {reply: answer(frontend.Unknown), became: done, late: true, retry: scripted{answer(frontend.NameTaken)}},
-		"in doubt, and it is not there":        {reply: answer(frontend.Unknown), became: notDone, late: true, retry: scripted{token}, login: scripted{{}}},
+		"as if nothing had happened":           {reply: token, became: done, other: scripted{{}}},
+		"surely not":                           {reply: answer(frontend.Unavailable), became: notDone, retry: scripted{token}, other: scripted{{}}},
+		"in doubt, and it is there":            {reply: answer(frontend.Unknown), became: done, late: true, retry: scripted{answer(frontend.NameTaken)}, other: scripted{there}},
+		"in doubt, and it is not there":        {reply: answer(frontend.Unknown), became: notDone, late: true, retry: scripted{token}, other: scripted{{}}},
 		"not there, says it is":                {reply: token, became: notDone, found: "did not happen"},
 		"there, says it is not":                {reply: answer(frontend.Unavailable), became: done, found: "it happened"},
 		"in doubt, without need":               {reply: answer(frontend.Unknown), became: done, found: "it happened"},
 		"a second token of the name":           {reply: answer(frontend.Unknown), became: done, late: true, retry: scripted{token}, found: "once more"},
-		"a name that is taken by nobody":       {reply: answer(frontend.Unknown), became: notDone, late: true, retry: scripted{answer(frontend.NameTaken)}, found: "once more"},
-		"a credential that is not the token's": {reply: token, became: done, login: scripted{refused}, found: "the credential does not work"},
+		"a name that is taken by nobody":       {reply: answer(frontend.Unknown), became: notDone, late: true, retry: scripted{answer(frontend.NameTaken)}, other: scripted{answer(frontend.NotFound)}, found: "there is no token"},
+		"a credential that is not the token's": {reply: token, became: done, other: scripted{refused}, found: "the credential does not work"},
 		"taken by its own first attempt":       {reply: answer(frontend.NameTaken), became: done, found: "was answered"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := settling{direct: &c.login, ledger: newLedger(), seen: map[string]int{}}
+			s := settling{direct: &c.other, ledger: newLedger(), seen: map[string]int{}}
 			create := call{method: "Create", Call: frontend.Call{Name: "name"}}
 			mend := afterTheCall
 			if !c.late {

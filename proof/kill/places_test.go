@@ -68,10 +68,13 @@ func (s onServer) route(tb testing.TB) (r *network.Route, proxied string) {
 	return r, s.via(r.Addrs())
 }
 
-// onEach runs a test for each place.
+// onEach runs a test for each place, all at once.
 func onEach(t *testing.T, test func(t *testing.T, p place)) {
 	for _, p := range places {
-		t.Run(p.name, func(t *testing.T) { test(t, p) })
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, p)
+		})
 	}
 }
 

@@ -183,7 +183,7 @@ func (s *settling) judge(manager frontEnd, name string, c call, r frontend.Reply
 		return answer
 	}
 	if c.method == "Create" {
-		return s.retry(manager, when, name, c, became)
+		return s.retry(manager, when, name, c, r.Outcome, became)
 	}
 	return nil
 }
@@ -200,27 +200,31 @@ func (s *settling) checkLogin(name string, r frontend.Reply) error {
 	return nil
 }
 
-// retry creates a token once more, by the route that is mended.
-func (s *settling) retry(manager frontEnd, when, name string, c call, became effect) error {
-	want := frontend.Outcome("")
-	if became == done {
-		want = frontend.NameTaken
-	}
+// retry creates a token once more, by the route that is mended. If the first
+// attempt happened, the name is taken; one that was in doubt may have come
+// meanwhile.
+func (s *settling) retry(manager frontEnd, when, name string, c call, first frontend.Outcome, became effect) error {
 	for {
 		r, err := manager.Do(c.method, c.Call)
 		s.ledger.answered(name, c, r, err)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case r.Outcome == frontend.Unavailable: // it has yet to notice
+		}
+		if r.Outcome == frontend.Unavailable { // it has yet to notice that the route is mended
+			time.Sleep(time.Millisecond)
 			continue
-		case r.Outcome != want:
-			return fmt.Errorf("once more, %v was answered %q (%s)", c, r.Outcome, r.Detail)
 		}
 		s.note("%s: retried, %q", when, r.Outcome)
-		if r.Outcome == "" {
+		switch {
+		case r.Outcome == "" && became == notDone:
 			return s.checkLogin(name, r)
+		case r.Outcome == frontend.NameTaken && first == frontend.Unknown:
+			now, err := s.effect(name, state{}, c)
+			if err == nil && now != done {
+				err = fmt.Errorf("%q is taken, and there is no token", name)
+			}
+			return err
 		}
-		return nil
+		return fmt.Errorf("%v was answered %q and %s; once more, it was answered %q (%s)", c, first, became, r.Outcome, r.Detail)
 	}
 }

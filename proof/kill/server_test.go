@@ -13,11 +13,11 @@ import (
 
 const (
 	// callTimeout is how long a caller waits. Then the Manager looks for a
-	// write that is in doubt for some seconds more.
-	callTimeout = 2 * time.Second
+	// write that is in doubt for five seconds more.
+	callTimeout = 3 * time.Second
 
 	// longOutage is longer than both.
-	longOutage = 8 * time.Second
+	longOutage = 9 * time.Second
 )
 
 // An outage kills servers, and returns how to start them again.
