@@ -73,13 +73,7 @@ func playPort(t *testing.T, sides []side, disturb disturbance) {
 		p := newPortPlay(kindOf(t), seed)
 		return p.history, p.play(t, sides, *calls, disturb, newReporter(t))
 	})
-	for _, outcome := range []frontend.Outcome{frontend.NotFound, frontend.NameTaken, frontend.Conflict} {
-		require.NotZero(t, total.of(outcome), "%s never happened", outcome)
-	}
-	for _, method := range []string{put, del, get, getByName} {
-		require.NotZero(t, total[method]["ok"], "%s never succeeded", method)
-	}
-	requireDisturbed(t, total, disturb)
+	requireVaried(t, total, disturb, []string{put, del, get, getByName}, frontend.NotFound, frontend.NameTaken, frontend.Conflict)
 }
 
 // A managerKind is a kind of histories of Managers.
@@ -95,18 +89,25 @@ func playManager(t *testing.T, sides []side, kind managerKind) {
 		p := newManagerPlay(kindOf(t), seed, kind.lossy)
 		return p.history, p.play(t, sides, *calls, kind, newReporter(t))
 	})
-	for _, outcome := range []frontend.Outcome{frontend.NotFound, frontend.NameTaken, frontend.Unauthenticated} {
-		require.NotZero(t, total.of(outcome), "%s never happened", outcome)
-	}
-	for method := range managerMethods {
-		if method != figures {
-			require.NotZero(t, total[method]["ok"], "%s never succeeded", method)
-		}
-	}
+	requireVaried(t, total, kind.disturb, managerChoices, frontend.NotFound, frontend.NameTaken, frontend.Unauthenticated)
 	if kind.staleness > 0 {
 		requireHits(t, sides)
 	}
-	requireDisturbed(t, total, kind.disturb)
+}
+
+// requireVaried sees that all methods succeeded at some time, and that there were
+// all these refusals; where histories were disturbed, that calls noticed.
+func requireVaried(t *testing.T, total tally, disturb disturbance, methods []string, refusals ...frontend.Outcome) {
+	if disturb != nil {
+		require.NotZero(t, total.of(frontend.Unknown)+total.of(frontend.Unavailable), "nothing was disturbed")
+		return
+	}
+	for _, method := range methods {
+		require.NotZero(t, total[method]["ok"], "%s never succeeded", method)
+	}
+	for _, outcome := range refusals {
+		require.NotZero(t, total.of(outcome), "%s never happened", outcome)
+	}
 }
 
 // requireHits sees that logins did go by what was kept in memory.
@@ -119,12 +120,6 @@ func requireHits(t *testing.T, sides []side) {
 		hits += reply.Stats.Hits
 	}
 	require.NotZero(t, hits)
-}
-
-func requireDisturbed(t *testing.T, total tally, disturb disturbance) {
-	if disturb != nil {
-		require.NotZero(t, total.of(frontend.Unknown)+total.of(frontend.Unavailable), "nothing was disturbed")
-	}
 }
 
 // repeat plays as many histories as are asked for, and returns what happened in

@@ -25,11 +25,12 @@ const (
 	readByName   = "TokenByName"
 	login        = "Authenticate"
 
-	figures = "Figures" // is about the process alone
-
 	wasThere = "was there" // the token, at some instant of the call
 	isGone   = "is gone"   // the token is removed if it is there
 )
+
+// managerChoices are those that a worker chooses from.
+var managerChoices = []string{create, edit, addScopes, removeScopes, rotate, retire, remove, read, readByName, login}
 
 // A managerInput is one call of a Manager about one name.
 type managerInput struct {

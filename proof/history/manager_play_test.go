@@ -111,17 +111,24 @@ func (p *managerPlay) step(w worker) {
 	case choice < 64:
 		p.call(w, name, managerInput{method: readByName}, frontend.Call{Name: name})
 	default:
-		p.call(w, name, managerInput{method: login, secret: c.id}, frontend.Call{Name: name, Password: c.password})
+		p.logIn(w, name, c)
 	}
 }
 
-// unhurried returns step with pauses, so that the history is much longer than
-// the bound within which anything goes.
-func (p *managerPlay) unhurried(bound time.Duration) func(worker) {
-	return func(w worker) {
-		<-time.After(time.Duration(w.Int64N(int64(bound / 3))))
-		p.step(w)
-	}
+func (p *managerPlay) logIn(w worker, name string, c credential) {
+	p.call(w, name, managerInput{method: login, secret: c.id}, frontend.Call{Name: name, Password: c.password})
+}
+
+// unhurriedStep is a step after a pause, so that the history is much longer than
+// the bound within which anything goes, and two logins, the second of which may
+// go by what the first one found.
+func (p *managerPlay) unhurriedStep(w worker, bound time.Duration) {
+	<-time.After(time.Duration(w.Int64N(int64(bound / 3))))
+	p.step(w)
+	name := p.names[w.IntN(len(p.names))]
+	_, c := p.recall(w, name)
+	p.logIn(w, name, c)
+	p.logIn(w, name, c)
 }
 
 func (in managerInput) isChange() bool {
@@ -183,7 +190,7 @@ func shown(reply frontend.Reply) token {
 func (p *managerPlay) play(tb testing.TB, sides []side, calls int, kind managerKind, report reporter) error {
 	step := p.step
 	if kind.staleness > 0 {
-		step = p.unhurried(kind.staleness)
+		step = func(w worker) { p.unhurriedStep(w, kind.staleness) }
 	}
 	p.run(sides, calls, step, p.disturbed(tb, calls, kind.disturb))
 	if err := awaitAnswer(sides[0]); err != nil {

@@ -65,6 +65,9 @@ func (l local) store(method string, call frontend.StoreCall) (reply frontend.Sto
 	return reply, err
 }
 
+// figures is a call that is about the process alone.
+const figures = "Figures"
+
 var managerMethods = map[string]func(*frontend.Service, frontend.Call, *frontend.Reply) error{
 	create:       (*frontend.Service).Create,
 	edit:         (*frontend.Service).Edit,
