@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -27,26 +26,19 @@ const (
 // writers stands still, kills it, and looks at the copy and at the original.
 func TestCopySQLite(t *testing.T) {
 	random := newRandom(t)
-	sqlite := places[0]
 	for range rounds(1) {
-		name := sqlite.fresh(t)
-		before := sqlite.look(t, name)
-		process := startFrontEnd(t, frontend.Config{Target: name})
-		w := &writers{ledger: newLedger(), goroutines: 4, names: 4}
-		var writing sync.WaitGroup
-		seed := random.Uint64()
-		writing.Go(func() { w.run(process, seed) })
-		w.awaitProgress(t, 1+random.Int64N(50))
+		name := onSQLite.fresh(t)
+		before := onSQLite.look(t, name)
+		process := startWriting(t, frontend.Config{Target: name}, random)
+		process.awaitProgress(t, 1+random.Int64N(50))
 		time.Sleep(upTo(random, 10*time.Millisecond))
 		require.NoError(t, process.Signal(syscall.SIGSTOP))
 		require.NoError(t, process.AwaitStop())
 		suffixes := []string{"", wal, shm}[:2+random.IntN(2)]
 		copied := copyDatabase(t, path(name), suffixes...)
-		require.NoError(t, process.Signal(syscall.SIGKILL))
-		writing.Wait()
-		process.Close()
-		sqlite.verify(t, target.SQLite(copied), w.ledger, before)
-		sqlite.verify(t, name, w.ledger, nil) // the same again
+		process.kill(t)
+		onSQLite.verify(t, target.SQLite(copied), process.ledger, before)
+		onSQLite.verify(t, name, process.ledger, nil) // the same again
 	}
 }
 
@@ -71,29 +63,23 @@ func copyDatabase(t *testing.T, from string, suffixes ...string) (to string) {
 // TestCopyPostgres kills the server, and opens a copy of its data by another.
 func TestCopyPostgres(t *testing.T) {
 	random := newRandom(t)
-	postgres, server := places[1], theServer(t)
+	server := theServer(t)
 	other := testpostgres.Start(t)
 	for range rounds(20) {
 		database := server.CreateDatabase(t)
 		name := server.URL(database)
-		before := postgres.look(t, name)
-		process := startFrontEnd(t, frontend.Config{Target: name})
-		w := &writers{ledger: newLedger(), goroutines: 4, names: 4}
-		var writing sync.WaitGroup
-		seed := random.Uint64()
-		writing.Go(func() { w.run(process, seed) })
-		w.awaitProgress(t, 1+random.Int64N(50))
+		before := onPostgres.look(t, name)
+		process := startWriting(t, frontend.Config{Target: name}, random)
+		process.awaitProgress(t, 1+random.Int64N(50))
 		server.Kill(t)
-		require.NoError(t, process.Signal(syscall.SIGKILL))
-		writing.Wait()
-		process.Close()
+		process.kill(t)
 		folder := filepath.Join(t.TempDir(), "data")
 		server.CopyData(t, folder)
 		server.Start(t)
 		other.Kill(t)
 		other.RestoreData(t, folder)
 		other.Start(t)
-		postgres.verify(t, server.URLVia(other.Addr(), database), w.ledger, before)
-		postgres.verify(t, name, w.ledger, nil)
+		onPostgres.verify(t, server.URLVia(other.Addr(), database), process.ledger, before)
+		onPostgres.verify(t, name, process.ledger, nil)
 	}
 }

@@ -171,8 +171,8 @@ func (a *account) last() string { return strings.Join(a.history, "\n\t") }
 // count notes what the call must, or may, have added to the feed.
 func (l *ledger) count(c call, r frontend.Reply, before states) {
 	id := c.ID
-	switch {
-	case r.Outcome == frontend.Unknown || r.Outcome == killed:
+	switch r.Outcome {
+	case frontend.Unknown, killed:
 		if c.method == "Create" {
 			l.births++
 			return
@@ -180,7 +180,7 @@ func (l *ledger) count(c call, r frontend.Reply, before states) {
 		w := l.made[id]
 		w.unsure++
 		l.made[id] = w
-	case r.Outcome == "":
+	case "":
 		if c.method == "Create" {
 			id = r.ID
 		}

@@ -80,7 +80,7 @@ func TestSweepersFindsMutants(t *testing.T) {
 			now = now.Add(time.Minute)
 			s.between = sync.OnceFunc(func() {
 				if c.renewed { // by a clock that is behind
-					_, err = s.Store.Put(t.Context(), renewed(t, s.Store, token.ID))
+					_, err = s.Put(t.Context(), renewed(t, s, token.ID))
 				} else {
 					_, err = second.Sweep(t.Context())
 				}

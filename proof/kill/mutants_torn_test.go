@@ -27,9 +27,8 @@ func (s lenient) Changes(ctx context.Context, after store.Cursor, limit int) (st
 // less, and has cursors outlive what they stood behind.
 func TestTornLogFindsMutants(t *testing.T) {
 	random := newRandom(t)
-	sqlite := places[0]
-	name := sqlite.fresh(t)
-	sqlite.look(t, name)
+	name := onSQLite.fresh(t)
+	onSQLite.look(t, name)
 	s := open(t, name)
 	f, err := newLocalFrontEnd(s)
 	require.NoError(t, err)

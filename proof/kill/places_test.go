@@ -34,11 +34,11 @@ type place struct {
 	quiesce func(tb testing.TB, name string)
 }
 
-var places = []place{
-	{"sqlite", false, freshSQLite, func(testing.TB, string) {}}, // locks die with the process
-	{"postgres", true, freshPostgres, quiescePostgres},
-	{"etcd", true, freshEtcd, quiesceEtcd},
-}
+var (
+	onSQLite   = place{"sqlite", false, freshSQLite, func(testing.TB, string) {}} // locks die with the process
+	onPostgres = place{"postgres", true, freshPostgres, quiescePostgres}
+	onEtcd     = place{"etcd", true, freshEtcd, quiesceEtcd}
+)
 
 // onServer is a set of data that can be reached in several ways.
 type onServer struct {
@@ -70,7 +70,7 @@ func (s onServer) route(tb testing.TB) (r *network.Route, proxied string) {
 
 // onEach runs a test for each place, all at once.
 func onEach(t *testing.T, test func(t *testing.T, p place)) {
-	for _, p := range places {
+	for _, p := range []place{onSQLite, onPostgres, onEtcd} {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			test(t, p)
@@ -96,7 +96,7 @@ var (
 
 func theServer(tb testing.TB) *testpostgres.Cluster {
 	tb.Helper()
-	return postgres.get(tb, func(tb testing.TB) *testpostgres.Cluster { return testpostgres.Start(tb) })
+	return postgres.get(tb, testpostgres.Start)
 }
 
 func theNodes(tb testing.TB) *testetcd.Cluster {

@@ -2,7 +2,6 @@ package kill_test
 
 import (
 	"math/rand/v2"
-	"sync"
 	"testing"
 	"time"
 
@@ -71,16 +70,9 @@ func surviveOutages(t *testing.T, p place, outage outage, random *rand.Rand) *le
 	const shortOnes = 3
 	name := p.fresh(t)
 	before := p.look(t, name)
-	process := startFrontEnd(t, frontend.Config{Target: name, Timeout: callTimeout})
-	w := &writers{ledger: newLedger(), goroutines: 4, names: 4, stop: make(chan struct{})}
-	var writing sync.WaitGroup
-	seed := random.Uint64()
-	writing.Go(func() { w.run(process, seed) })
-	defer writing.Wait()
-	stop := sync.OnceFunc(func() { close(w.stop) })
-	defer stop()
+	process := startWriting(t, frontend.Config{Target: name, Timeout: callTimeout}, random)
 	for i := range shortOnes + 1 {
-		w.awaitProgress(t, 20)
+		process.awaitProgress(t, 20)
 		restart := outage(t, random)
 		switch {
 		case i < shortOnes:
@@ -90,12 +82,12 @@ func surviveOutages(t *testing.T, p place, outage outage, random *rand.Rand) *le
 		}
 		restart()
 	}
-	w.awaitProgress(t, 20)
-	stop()
-	writing.Wait()
+	process.awaitProgress(t, 20)
+	close(process.stop)
+	process.writing.Wait()
 	require.NoError(t, process.Exit())
-	p.verify(t, name, w.ledger, before)
-	return w.ledger
+	p.verify(t, name, process.ledger, before)
+	return process.ledger
 }
 
 // awaitProgress returns when so many more calls have been acknowledged.

@@ -53,9 +53,8 @@ func TestTornLog(t *testing.T) {
 // returns the file and the moments between the writes.
 func writeSlowly(t *testing.T, random *rand.Rand, writes int) (file string, moments []moment) {
 	t.Helper()
-	sqlite := places[0]
-	name := sqlite.fresh(t)
-	sqlite.look(t, name)
+	name := onSQLite.fresh(t)
+	onSQLite.look(t, name)
 	process := startFrontEnd(t, frontend.Config{Target: name, Idle: true})
 	moments = takeMoments(t, path(name), process, random, writes, func() store.Cursor {
 		head, err := process.DoStore("Head", frontend.StoreCall{})

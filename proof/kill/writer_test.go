@@ -2,7 +2,6 @@ package kill_test
 
 import (
 	"math/rand/v2"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -22,12 +21,13 @@ func TestKillWriter(t *testing.T) {
 		killing := killing{place: p, random: newRandom(t)}
 		for i := range *kills {
 			if i%generation == 0 {
+				t.Logf("after %d kills: %d calls were acknowledged, %d cut off", i, killing.acknowledged, killing.cutOff)
 				killing.begin(t)
 			}
 			killing.round(t)
 			killing.cutOff += killing.ledger.takeTotals()[killed]
 		}
-		t.Logf("%d kills: %d calls were acknowledged, %d cut off", *kills, killing.acknowledged, killing.cutOff)
+		t.Logf("after %d kills: %d calls were acknowledged, %d cut off", *kills, killing.acknowledged, killing.cutOff)
 		require.NotZero(t, killing.acknowledged)
 		if isFull() {
 			require.NotZero(t, killing.cutOff)
@@ -59,20 +59,17 @@ func (k *killing) round(t *testing.T) {
 	process := startFrontEnd(t, frontend.Config{Target: k.target, Idle: k.random.IntN(2) == 0})
 	kill := func() { _ = process.Signal(syscall.SIGKILL) }
 	w := &writers{ledger: k.ledger, goroutines: 4, names: 4, noticed: kill}
-	var ended sync.WaitGroup
-	timer := time.AfterFunc(time.Hour, kill)
+	after := time.Hour
 	switch {
 	case k.picture == nil:
-		timer.Reset(upTo(k.random, 200*time.Millisecond))
+		after = upTo(k.random, 200*time.Millisecond)
 	case k.random.IntN(2) == 0:
-		timer.Reset(upTo(k.random, 300*time.Millisecond))
+		after = upTo(k.random, 300*time.Millisecond)
 	default:
 		w.notice = 1 + k.random.Int64N(100)
 	}
-	seed := k.random.Uint64()
-	ended.Go(func() { w.run(process, seed) })
-	ended.Wait()
-	timer.Stop()
+	defer time.AfterFunc(after, kill).Stop()
+	w.run(process, k.random.Uint64())
 	require.ErrorContains(t, process.Exit(), "killed", "it must not have ended by itself")
 	k.picture = k.verify(t, k.target, k.ledger, k.picture)
 	k.acknowledged += w.acknowledged.Load()

@@ -7,7 +7,11 @@ import (
 	"net/rpc"
 	"sync"
 	"sync/atomic"
+	"syscall"
+	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/regtoken/regtoken/proof/internal/frontend"
 	"github.com/regtoken/regtoken/store"
@@ -47,6 +51,35 @@ func (f *localFrontEnd) Do(method string, c frontend.Call) (reply frontend.Reply
 func (f *localFrontEnd) Close() {
 	_ = f.client.Close()
 	f.served.Wait()
+}
+
+// A writingProcess is a process with four writers at work.
+type writingProcess struct {
+	*frontend.Process
+	*writers
+	writing sync.WaitGroup
+}
+
+// startWriting starts a process. Its writers go on until it ends, or stop is
+// closed.
+func startWriting(t *testing.T, config frontend.Config, random *rand.Rand) *writingProcess {
+	t.Helper()
+	p := &writingProcess{
+		Process: startFrontEnd(t, config),
+		writers: &writers{ledger: newLedger(), goroutines: 4, names: 4, stop: make(chan struct{})},
+	}
+	seed := random.Uint64()
+	p.writing.Go(func() { p.run(p.Process, seed) })
+	return p
+}
+
+// kill ends the process by SIGKILL, and returns when all is known that it had
+// answered.
+func (p *writingProcess) kill(t *testing.T) {
+	t.Helper()
+	require.NoError(t, p.Signal(syscall.SIGKILL))
+	p.writing.Wait()
+	p.Close()
 }
 
 // writers change tokens through a front-end, each its own, until that is gone
