@@ -225,6 +225,31 @@ func TestLiveRevocation(t *testing.T) {
 	}
 }
 
+// TestLiveChangesThatComeToNothing finds things as they should be, since another
+// process was faster: they are so for logins, too.
+func TestLiveChangesThatComeToNothing(t *testing.T) {
+	inFleet(t, regtoken.Options{}, func(t *testing.T, f *fleet) {
+		disable := regtoken.Edit{Status: regtoken.Disabled}
+		token, c := f.create(t, "abc")
+		f.wantReads(t, 1, c)
+		_, err := f.admin.EditToken(t.Context(), token.ID, disable)
+		require.NoError(t, err)
+		f.wantReads(t, 0, c) // it does not know yet: else nothing is tested here
+		_, err = f.EditToken(t.Context(), token.ID, disable)
+		require.NoError(t, err)
+		_, err = f.logIn(t, c)
+		require.ErrorIs(t, err, regtoken.ErrUnauthenticated)
+
+		token, c = f.create(t, "def")
+		f.wantReads(t, 1, c)
+		require.NoError(t, f.admin.DeleteToken(t.Context(), token.ID))
+		f.wantReads(t, 0, c)
+		require.ErrorIs(t, f.DeleteToken(t.Context(), token.ID), regtoken.ErrNotFound)
+		_, err = f.logIn(t, c)
+		require.ErrorIs(t, err, regtoken.ErrUnauthenticated)
+	})
+}
+
 // TestLiveNeverRefusesByItself has the store admit what the cache would not.
 func TestLiveNeverRefusesByItself(t *testing.T) {
 	inFleet(t, regtoken.Options{}, func(t *testing.T, f *fleet) {

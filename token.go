@@ -450,7 +450,7 @@ func (m *Manager) deleteToken(ctx context.Context, id uuid.UUID) (store.Record, 
 		if err := pause(ctx, attempt); err != nil {
 			return last, err
 		}
-		r, err := m.record(ctx, id)
+		r, err := m.recordToChange(ctx, id)
 		if err != nil {
 			return last, err
 		}

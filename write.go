@@ -59,6 +59,20 @@ func (m *Manager) record(ctx context.Context, id uuid.UUID) (store.Record, error
 		func(r store.Record) bool { return r.ID == id })
 }
 
+// recordToChange is record for a change. Whatever comes of the change, logins go
+// behind what it found no more: a token that turned out to be disabled already
+// is as disabled as one that this call disabled.
+func (m *Manager) recordToChange(ctx context.Context, id uuid.UUID) (store.Record, error) {
+	r, err := m.record(ctx, id)
+	switch {
+	case err == nil:
+		m.live.changed(store.Change{ID: id, Rev: r.Rev})
+	case errors.Is(err, ErrNotFound):
+		m.live.changed(store.Change{ID: id, Rev: ownWrite})
+	}
+	return r, err
+}
+
 // recordByName returns this registry's record of exactly this name.
 func (m *Manager) recordByName(ctx context.Context, name string) (store.Record, error) {
 	return m.read(ctx,
@@ -127,7 +141,7 @@ func (m *Manager) eventAbout(ctx context.Context, id uuid.UUID) Event {
 // changeOnce is one attempt of change. Errors: store.ErrConflict if somebody
 // else was faster.
 func (m *Manager) changeOnce(ctx context.Context, id uuid.UUID, apply applyFunc) (entry, Event, error) {
-	r, err := m.record(ctx, id)
+	r, err := m.recordToChange(ctx, id)
 	if err != nil {
 		return entry{}, Event{}, err
 	}

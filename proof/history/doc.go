@@ -21,7 +21,7 @@
 //     the store each time.
 //   - followed: the same by Managers that go by what they keep in memory. A
 //     login that was admitted may have gone by what was true up to MaxStaleness
-//     before it began, but not before what its own process had written of the
+//     before it began, but not before what its own process had changed about the
 //     token; a refusal, by no less than the truth.
 //   - killed-port, killed-manager: processes are killed in the midst of their
 //     calls, and started again. Not of memstore.

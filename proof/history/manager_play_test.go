@@ -136,8 +136,7 @@ func (in managerInput) isChange() bool {
 }
 
 // surelyWrites reports whether the call writes if it succeeds. Others write
-// nothing where they find that there is nothing to change, and then leave what
-// their process has kept of the token as it is.
+// nothing where they find that there is nothing to change.
 func (in managerInput) surelyWrites() bool {
 	return in.method == create || in.method == rotate || in.method == remove
 }
@@ -207,15 +206,15 @@ func (p *managerPlay) play(tb testing.TB, sides []side, calls int, kind managerK
 }
 
 // stretched lets the admitted logins begin earlier by the bound, but not before
-// the end of what the same process had written of the token before: that it must
-// heed at once. Refusals stay as they are, since nobody is refused without the
+// what the same process had changed about the token, or found changed as it meant
+// to: that it must heed at once. Refusals stay as they are, since nobody is refused without the
 // store having been asked.
 func stretched(operations []porcupine.Operation, bound time.Duration) []porcupine.Operation {
 	all := make([]porcupine.Operation, 0, len(operations))
 	for _, part := range byName(operations) {
 		for i, o := range part {
 			if o.Input.(managerInput).method == login && o.Output.(managerOutput).outcome == "" {
-				o.Call = max(o.Call-bound.Nanoseconds(), lastOwnWrite(part, part[i])+1)
+				o.Call = max(o.Call-bound.Nanoseconds(), lastOwnChange(part, part[i]))
 			}
 			all = append(all, o)
 		}
@@ -223,16 +222,21 @@ func stretched(operations []porcupine.Operation, bound time.Duration) []porcupin
 	return all
 }
 
-// lastOwnWrite returns when the last acknowledged write of an admitted token
-// ended that the login's own process had made before.
-func lastOwnWrite(part []porcupine.Operation, admission porcupine.Operation) (end int64) {
+// lastOwnChange returns the instant from which on a login must know of the
+// changes that its own process had made of the admitted token before: the end of
+// a write, and for what perhaps only read the token, the begin.
+func lastOwnChange(part []porcupine.Operation, admission porcupine.Operation) (known int64) {
 	admitted := admission.Output.(managerOutput).token.id
 	for _, o := range part {
 		in, out := o.Input.(managerInput), o.Output.(managerOutput)
-		isOwn := o.Metadata == admission.Metadata && in.surelyWrites() && out.outcome == "" && out.token.id == admitted
-		if isOwn && o.Return < admission.Call {
-			end = max(end, o.Return)
+		isOwn := o.Metadata == admission.Metadata && in.isChange() && out.outcome == "" && out.token.id == admitted
+		switch {
+		case !isOwn || o.Return >= admission.Call:
+		case in.surelyWrites():
+			known = max(known, o.Return+1)
+		default:
+			known = max(known, o.Call)
 		}
 	}
-	return end
+	return known
 }
