@@ -90,10 +90,14 @@ func TestSettlesFindsMutants(t *testing.T) {
 		other  scripted // answers of another
 		found  string
 	}{
-		"as if nothing had happened":           {reply: token, became: done, other: scripted{{}}},
-		"surely not":                           {reply: answer(frontend.Unavailable), became: notDone, retry: scripted{token}, other: scripted{{}}},
-		"in doubt, and it is there":            {reply: answer(frontend.Unknown), became: done, late: true, retry: scripted{answer(frontend.NameTaken)}, other: scripted{there}},
-		"in doubt, and it is not there":        {reply: answer(frontend.Unknown), became: notDone, late: true, retry: scripted{token}, other: scripted{{}}},
+		"as if nothing had happened":    {reply: token, became: done, other: scripted{{}}},
+		"surely not":                    {reply: answer(frontend.Unavailable), became: notDone, retry: scripted{token}, other: scripted{{}}},
+		"in doubt, and it is there":     {reply: answer(frontend.Unknown), became: done, late: true, retry: scripted{answer(frontend.NameTaken)}, other: scripted{there}},
+		"in doubt, and it is not there": {reply: answer(frontend.Unknown), became: notDone, late: true, retry: scripted{token}, other: scripted{{}}},
+		"in doubt twice": {
+			reply: answer(frontend.Unknown), became: notDone, late: true,
+			retry: scripted{answer(frontend.Unknown), answer(frontend.NameTaken)}, other: scripted{there, there},
+		},
 		"not there, says it is":                {reply: token, became: notDone, found: "did not happen"},
 		"there, says it is not":                {reply: answer(frontend.Unavailable), became: done, found: "it happened"},
 		"in doubt, without need":               {reply: answer(frontend.Unknown), became: done, found: "it happened"},

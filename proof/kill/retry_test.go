@@ -202,7 +202,7 @@ func (s *settling) checkLogin(name string, r frontend.Reply) error {
 
 // retry creates a token once more, by the route that is mended. If the first
 // attempt happened, the name is taken; one that was in doubt may have come
-// meanwhile.
+// meanwhile. It goes on for as long as that is in doubt itself.
 func (s *settling) retry(manager frontEnd, when, name string, c call, first frontend.Outcome, became effect) error {
 	for {
 		r, err := manager.Do(c.method, c.Call)
@@ -210,8 +210,15 @@ func (s *settling) retry(manager frontEnd, when, name string, c call, first fron
 		if err != nil {
 			return err
 		}
-		if r.Outcome == frontend.Unavailable { // it has yet to notice that the route is mended
+		switch r.Outcome { // it may have yet to notice that the route is mended
+		case frontend.Unavailable:
 			time.Sleep(time.Millisecond)
+			continue
+		case frontend.Unknown:
+			first = frontend.Unknown
+			if became, err = s.effect(name, state{}, c); err != nil {
+				return err
+			}
 			continue
 		}
 		s.note("%s: retried, %q", when, r.Outcome)
