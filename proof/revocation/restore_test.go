@@ -138,7 +138,9 @@ func (o *outage) run(tb testing.TB, d *disaster) []aftermath {
 	for i, all := range o.ledger.seen {
 		results[i] = o.judge(all)
 		results[i].resets -= before[i]
-		tb.Logf("front-end %d: %+v", i+1, results[i])
+		r := results[i]
+		tb.Logf("front-end %d: refused %d, late %d, good again %d of %d, lost tokens admitted before %d, resets %d",
+			i+1, r.refused, r.late, len(r.again), len(o.revoked), r.before, r.resets)
 	}
 	return results
 }
