@@ -85,7 +85,7 @@ func startSQLite(tb testing.TB) backend {
 
 // manyConns lets a front-end have many connections to PostgreSQL at hand: while
 // some are slow or silent, others are not.
-const manyConns = "&pool_min_conns=24&pool_max_conns=24"
+const manyConns = "&pool_min_conns=16&pool_max_conns=16"
 
 func startPostgres(tb testing.TB) backend {
 	cluster := testpostgres.Start(tb)

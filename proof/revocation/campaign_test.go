@@ -34,6 +34,7 @@ type campaign struct {
 type load struct {
 	cacheSize int
 	hammer    frontend.Swing
+	patience  int  // with the store, in bounds
 	overtaken bool // suffers nothing but answers that overtake each other, if it has a network
 }
 
@@ -116,7 +117,7 @@ func (c campaign) startSites(tb testing.TB, b backend) (sites []*site) {
 			Target:       at,
 			MaxStaleness: c.bound,
 			CacheSize:    l.cacheSize,
-			StoreTimeout: c.bound,
+			StoreTimeout: c.bound * time.Duration(l.patience),
 		})
 		// A process that stands still could not be told to end.
 		tb.Cleanup(func() { _ = s.process.Signal(syscall.SIGCONT) })

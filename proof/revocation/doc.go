@@ -43,7 +43,7 @@
 // their end with each mutant on PostgreSQL and etcd, every way to restore; and
 // campaigns with the default bound.
 //
-//	go test -v -timeout 2h ./revocation -full -revocations 400
+//	go test -v -timeout 2h ./revocation -full -bound 300ms -revocations 400
 //	go test -v -timeout 2h ./revocation -run 'TestRevocation$' -bound 2s -revocations 100
 //
 // -seed 0 takes another seed each time, and a failure names it.

@@ -65,7 +65,7 @@ func TestRestoreFindsMutant(t *testing.T) {
 }
 
 func newOutage(binary string) campaign {
-	all := load{cacheSize: 10_000, hammer: frontend.Swing{Workers: 8, Pause: 4 * time.Millisecond}}
+	all := load{cacheSize: 10_000, hammer: frontend.Swing{Workers: 8, Pause: 4 * time.Millisecond}, patience: 1}
 	return campaign{binary: binary, frontends: []load{all, all}, bound: *bound, seed: *seed}
 }
 
