@@ -64,7 +64,10 @@ func run(m *testing.M) (code int) {
 		for _, cleanup := range slices.Backward(cleanups) {
 			cleanup()
 		}
-		if err := errors.Join(os.RemoveAll(folder), goleak.Find()); err != nil && code == 0 {
+		// toxiproxy's limit_data ends without a word to the toxic that hands data
+		// on to it.
+		leaked := goleak.Find(goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
+		if err := errors.Join(os.RemoveAll(folder), leaked); err != nil && code == 0 {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}

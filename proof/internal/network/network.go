@@ -5,6 +5,8 @@ package network
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -21,14 +23,26 @@ func New(tb testing.TB, servers ...string) *Route {
 	tb.Helper()
 	r := &Route{}
 	for _, server := range servers {
-		proxy := toxiproxy.NewProxy(
-			toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()),
-			server, "127.0.0.1:0", server)
-		require.NoError(tb, proxy.Start())
+		proxy, err := start(server)
+		require.NoError(tb, err)
 		tb.Cleanup(proxy.Stop)
 		r.proxies = append(r.proxies, proxy)
 	}
 	return r
+}
+
+// start starts a proxy on a port below those that systems hand out by
+// themselves: none of these takes it while the proxy is cut.
+func start(server string) (proxy *toxiproxy.Proxy, err error) {
+	for range 100 {
+		proxy = toxiproxy.NewProxy(
+			toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()),
+			server, fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)), server)
+		if err = proxy.Start(); err == nil {
+			return proxy, nil
+		}
+	}
+	return nil, err
 }
 
 // Addrs are where the process finds its servers, in their order.
