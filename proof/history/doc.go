@@ -49,8 +49,7 @@
 // with -artifacts, it is among the test's artifacts.
 //
 // Not covered: expiry (no clock moves within a history); lists, whose pages are
-// no one instant; that what a login goes by never moves back in time within the
-// bound; and that a process heeds at once what it learned from a change of its
-// own that had nothing to write. Where acknowledgements get lost, two callers
-// may both be told that they deleted a token, as the Manager documents it.
+// no one instant; and that what a login goes by never moves back in time within
+// the bound. Where acknowledgements get lost, two callers may both be told that
+// they deleted a token, as the Manager documents it.
 package history

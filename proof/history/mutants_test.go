@@ -69,7 +69,11 @@ func TestMutants(t *testing.T) {
 func requireFound(t *testing.T, want error, play func(seed uint64) error) {
 	const most = 100
 	for seed := range uint64(most) {
-		if err := play(seed); err != nil {
+		switch err := play(seed); {
+		case err == nil:
+		case errors.Is(err, errUndecided): // which shows nothing, of a mutant
+			t.Logf("history %d: %v", seed+1, err)
+		default:
 			require.ErrorIs(t, err, want)
 			t.Logf("found in history %d: %v", seed+1, err)
 			return
