@@ -37,13 +37,13 @@
 // database is at an earlier moment, and every cursor from the time after that
 // has expired, also when the revisions come again.
 //
-// The short form takes less than a minute, each time with the same seed:
+// The short form takes about a minute, each time with the same seed:
 //
 //	go test ./kill
 //
-// The full form, in about 15 minutes (by itself, on two cores): 100 kills of
-// each store's writer, and as much of everything else; what is rare must have
-// been seen. A seed of 0 is another one each time.
+// The full form, in about ten minutes on two cores: 100 kills of each store's
+// writer, and as much of everything else; what is rare must have been seen. A
+// seed of 0 is another one each time.
 //
 //	go test ./kill -v -kills=100 -seed=0 -timeout=1h
 //
