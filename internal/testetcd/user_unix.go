@@ -40,8 +40,10 @@ func (a *account) own(path string) error {
 
 // run lets the command run as the account.
 func (a *account) run(command *exec.Cmd) {
+	command.SysProcAttr = &syscall.SysProcAttr{}
+	endWithParent(command.SysProcAttr)
 	if a != nil {
-		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)}}
+		command.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)}
 	}
 }
 

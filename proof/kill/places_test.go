@@ -23,9 +23,6 @@ import (
 type place struct {
 	name string
 
-	// hasServer is false where the processes open the files themselves.
-	hasServer bool
-
 	// fresh names a new, empty set of data for package target.
 	fresh func(tb testing.TB) string
 
@@ -35,9 +32,9 @@ type place struct {
 }
 
 var (
-	onSQLite   = place{"sqlite", false, freshSQLite, func(testing.TB, string) {}} // locks die with the process
-	onPostgres = place{"postgres", true, freshPostgres, quiescePostgres}
-	onEtcd     = place{"etcd", true, freshEtcd, quiesceEtcd}
+	onSQLite   = place{"sqlite", freshSQLite, func(testing.TB, string) {}} // locks die with the process
+	onPostgres = place{"postgres", freshPostgres, quiescePostgres}
+	onEtcd     = place{"etcd", freshEtcd, quiesceEtcd}
 )
 
 // onServer is a set of data that can be reached in several ways.
@@ -70,7 +67,11 @@ func (s onServer) route(tb testing.TB) (r *network.Route, proxied string) {
 
 // onEach runs a test for each place, all at once.
 func onEach(t *testing.T, test func(t *testing.T, p place)) {
-	for _, p := range []place{onSQLite, onPostgres, onEtcd} {
+	onAll(t, []place{onSQLite, onPostgres, onEtcd}, test)
+}
+
+func onAll(t *testing.T, places []place, test func(t *testing.T, p place)) {
+	for _, p := range places {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			test(t, p)
@@ -78,14 +79,10 @@ func onEach(t *testing.T, test func(t *testing.T, p place)) {
 	}
 }
 
-// onEachServer runs a test for each place that has a server.
+// onEachServer runs a test for each place that has a server: not for SQLite,
+// whose files the processes open themselves.
 func onEachServer(t *testing.T, test func(t *testing.T, p place)) {
-	onEach(t, func(t *testing.T, p place) {
-		if !p.hasServer {
-			t.Skip("it has no server")
-		}
-		test(t, p)
-	})
+	onAll(t, []place{onPostgres, onEtcd}, test)
 }
 
 // The servers of all tests, each of which leaves them running.
