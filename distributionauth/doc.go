@@ -41,9 +41,9 @@
 //   - limit failed logins: secrets are too random to be guessed, but whoever
 //     tries costs a look at the store each time. A proxy in front can;
 //   - take Bearer tokens: clients log in by HTTP Basic authentication, at
-//     every request. So what a token may do is what the store says then, and
-//     disabling, deleting, narrowing or rotating it takes effect with the next
-//     request;
+//     every request. So disabling, deleting, narrowing or rotating a token takes
+//     effect with the next request: at once in the process that did it, in
+//     others within [regtoken.Options].MaxStaleness;
 //   - refuse "/v2": distribution sends it on to "/v2/" before it asks anyone.
 //
 // Serve it over TLS: HTTP Basic authentication shows the password to whoever
