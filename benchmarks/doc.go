@@ -1,0 +1,12 @@
+// Package benchmarks puts regtoken beside what else does its work, and beside
+// the limits of the machine, in one run:
+//
+//   - decision: may this login do this, by 1 to 10,000 rules, in ours and in
+//     other libraries
+//   - credential: is this the right password, by digest and by password hash
+//   - frontend: a guarded registry beside the bare one, over HTTP
+//   - writes: changes of tokens beside the floor of each store's engine
+//   - hotpath: a login that memory admits, in units of one SHA-256
+//
+// The peers are pinned in go.mod.
+package benchmarks
