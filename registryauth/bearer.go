@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -64,50 +63,56 @@ func newJWTID() string { return rand.Text() }
 
 var errInvalidBearer = errors.New("registryauth: the Bearer token is invalid")
 
+// verify returns the claims of a JWT of ours, which are not to be changed.
+func (k *SigningKeys) verify(raw string) (*claims, error) {
+	set := k.set.Load()
+	return set.verified.claimsOf(raw, set.verify)
+}
+
 // verify returns the claims of a JWT of ours. Its header must say what ours
 // say and nothing more: a key of the JWT's own, or a place to fetch one, is
 // not even looked at.
-func (k *SigningKeys) verify(raw string) (claims, error) {
+func (s *keySet) verify(raw string) (*claims, error) {
 	protected, _, _ := strings.Cut(raw, ".")
 	text, err := base64.RawURLEncoding.DecodeString(protected)
 	if err != nil {
-		return claims{}, errInvalidBearer
+		return nil, errInvalidBearer
 	}
 	var header map[string]string
 	if err := json.Unmarshal(text, &header); err != nil || len(header) != 3 || header["alg"] != string(algorithm) || header["typ"] != "JWT" {
-		return claims{}, errInvalidBearer
+		return nil, errInvalidBearer
 	}
-	public, ok := k.set.Load().public[header["kid"]]
+	public, ok := s.public[header["kid"]]
 	if !ok {
-		return claims{}, errInvalidBearer
+		return nil, errInvalidBearer
 	}
 	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{algorithm})
 	if err != nil {
-		return claims{}, errInvalidBearer
+		return nil, errInvalidBearer
 	}
 	payload, err := signed.Verify(public)
 	if err != nil {
-		return claims{}, errInvalidBearer
+		return nil, errInvalidBearer
 	}
 	var c claims
 	if err := json.Unmarshal(payload, &c); err != nil {
-		return claims{}, errInvalidBearer
+		return nil, errInvalidBearer
 	}
-	return c, nil
+	return &c, nil
 }
 
 // verify returns the claims of a JWT that this token server, or another with
 // its keys, issued for its service and that is good now.
-func (s *TokenServer) verify(raw string, now time.Time) (claims, error) {
+func (s *TokenServer) verify(raw string, now time.Time) (*claims, error) {
 	c, err := s.options.Keys.verify(raw)
 	switch {
 	case err != nil:
-		return claims{}, err
+		return nil, err
 	case c.Issuer != s.options.Issuer,
-		!slices.Equal(c.Audience, jwt.Audience{s.options.Service}),
+		len(c.Audience) != 1 || c.Audience[0] != s.options.Service,
 		c.Expiry == nil || !now.Before(c.Expiry.Time()),
 		c.NotBefore == nil || now.Before(c.NotBefore.Time().Add(-clockSkew)):
-		return claims{}, errInvalidBearer
+		return nil, errInvalidBearer
 	}
 	return c, nil
 }
@@ -121,7 +126,7 @@ func bearerToken(r *http.Request) (string, bool) {
 }
 
 // covers reports whether the JWT was asked for all that an access needs.
-func (c claims) covers(a access) bool {
+func (c *claims) covers(a access) bool {
 	var has regtoken.Action
 	for _, r := range c.Access {
 		if r.Type != repositoryType || r.Name != a.repository {

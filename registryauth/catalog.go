@@ -202,7 +202,7 @@ func (g *Guard) askCatalog(r *http.Request, query string) (catalogPage, error) {
 	if err := r.Context().Err(); err != nil {
 		return catalogPage{}, err
 	}
-	ask := onward(r)
+	ask := onward(r.Context(), r)
 	ask.URL.RawQuery = query
 	ask.RequestURI = ask.URL.RequestURI()
 	ask.Header = http.Header{"Accept": {"application/json"}}

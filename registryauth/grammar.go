@@ -27,7 +27,7 @@ func isName(text string) bool {
 
 func isNameComponent(text string) bool {
 	for {
-		word := leading(text, isLowerAlnum)
+		word := leading(text, lowerAlnum)
 		if word == 0 {
 			return false
 		}
@@ -35,7 +35,7 @@ func isNameComponent(text string) bool {
 		if text == "" {
 			return true
 		}
-		separator := leading(text, func(b byte) bool { return b == text[0] })
+		separator := len(text) - len(strings.TrimLeft(text, text[:1]))
 		switch text[0] {
 		case '.':
 			if separator > 1 {
@@ -56,18 +56,17 @@ func isNameComponent(text string) bool {
 // isTag: [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}.
 func isTag(text string) bool {
 	return text != "" && len(text) <= maxTag && text[0] != '.' && text[0] != '-' &&
-		all(text, func(b byte) bool { return isAlnum(b) || b == '.' || b == '_' || b == '-' })
+		leading(text, tagBytes) == len(text)
 }
 
 // isDigest: [a-z0-9]+([+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+.
 func isDigest(text string) bool {
 	algorithm, encoded, ok := strings.Cut(text, ":")
-	if !ok || encoded == "" ||
-		!all(encoded, func(b byte) bool { return isAlnum(b) || b == '=' || b == '_' || b == '-' }) {
+	if !ok || encoded == "" || leading(encoded, encodedBytes) < len(encoded) {
 		return false
 	}
 	for {
-		word := leading(algorithm, isLowerAlnum)
+		word := leading(algorithm, lowerAlnum)
 		if word == 0 {
 			return false
 		}
@@ -87,21 +86,35 @@ func isDigest(text string) bool {
 // read as a step up.
 func isUploadID(text string) bool {
 	return text != "" && len(text) <= maxUploadID && text[0] != '.' &&
-		all(text, func(b byte) bool { return isAlnum(b) || b == '.' || b == '_' || b == '=' || b == '-' })
+		leading(text, uploadIDBytes) == len(text)
 }
 
-// leading returns how many bytes at the start of text are of a kind.
-func leading(text string, is func(byte) bool) int {
+// A byteSet says of every byte whether it is of a kind. Each request's path is
+// read by these.
+type byteSet [256]bool
+
+var (
+	lowerAlnum    = new(byteSet).with("abcdefghijklmnopqrstuvwxyz0123456789")
+	tagBytes      = lowerAlnum.with("ABCDEFGHIJKLMNOPQRSTUVWXYZ._-")
+	encodedBytes  = lowerAlnum.with("ABCDEFGHIJKLMNOPQRSTUVWXYZ=_-")
+	uploadIDBytes = tagBytes.with("=")
+)
+
+// with returns a set that has the bytes of text, too.
+func (s *byteSet) with(text string) *byteSet {
+	more := *s
 	for i := range len(text) {
-		if !is(text[i]) {
+		more[text[i]] = true
+	}
+	return &more
+}
+
+// leading returns how many bytes at the start of text are in the set.
+func leading(text string, set *byteSet) int {
+	for i := range len(text) {
+		if !set[text[i]] {
 			return i
 		}
 	}
 	return len(text)
 }
-
-func all(text string, is func(byte) bool) bool { return leading(text, is) == len(text) }
-
-func isLowerAlnum(b byte) bool { return b >= 'a' && b <= 'z' || b >= '0' && b <= '9' }
-
-func isAlnum(b byte) bool { return isLowerAlnum(b) || b >= 'A' && b <= 'Z' }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -195,18 +196,18 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refused.answer(w, r.Method)
 		return
 	}
-	r, address := g.logins.arrive(r)
-	login, err := g.authenticate(r, address)
+	ctx, address := g.logins.arrive(r)
+	login, err := g.authenticate(ctx, r, address)
 	if err == nil {
-		err = g.authorize(r.Context(), login, d)
+		err = g.authorize(ctx, login, d)
 	}
 	switch {
 	case err != nil:
 		g.refusalOf(err, r, d).answer(w, r.Method)
 	case d.endpoint == catalog:
-		g.serveCatalog(w, r, d.query, login.grant)
+		g.serveCatalog(w, r.WithContext(ctx), d.query, login.grant)
 	default:
-		g.registry.ServeHTTP(w, onward(r))
+		g.registry.ServeHTTP(w, onward(ctx, r))
 	}
 }
 
@@ -238,17 +239,17 @@ type loggedIn struct {
 }
 
 // authenticate finds out who asks.
-func (g *Guard) authenticate(r *http.Request, address netip.Addr) (loggedIn, error) {
+func (g *Guard) authenticate(ctx context.Context, r *http.Request, address netip.Addr) (loggedIn, error) {
 	if g.tokens != nil {
 		if raw, ok := bearerToken(r); ok {
-			return g.authenticateBearer(r.Context(), raw)
+			return g.authenticateBearer(ctx, raw)
 		}
 	}
 	login, ok := basicLogin(r)
 	if !ok {
 		return loggedIn{}, errNoLogin
 	}
-	grant, err := g.logins.authenticate(r.Context(), g.manager, address, login)
+	grant, err := g.logins.authenticate(ctx, g.manager, address, login)
 	return loggedIn{grant: grant}, err
 }
 
@@ -267,7 +268,7 @@ func (g *Guard) authenticateBearer(ctx context.Context, raw string) (loggedIn, e
 	if errors.Is(err, regtoken.ErrUnauthenticated) {
 		err = errInvalidBearer
 	}
-	return loggedIn{grant, &c}, err
+	return loggedIn{grant, c}, err
 }
 
 // authorize returns nil if the login has all that is demanded. If only its
@@ -326,19 +327,31 @@ func (g *Guard) refusalOf(err error, r *http.Request, d demand) *refusal {
 // onward returns the request as the registry is to see it. Its URL is made
 // anew from what was judged: nothing else that came with it (a host in the
 // URL, a form parsed before) can name another repository.
-func onward(r *http.Request) *http.Request {
-	on := r.WithContext(r.Context())
+func onward(ctx context.Context, r *http.Request) *http.Request {
+	on := r.WithContext(ctx)
 	on.URL = &url.URL{Path: r.URL.Path, RawQuery: r.URL.RawQuery}
-	on.RequestURI = on.URL.RequestURI()
+	on.RequestURI = r.URL.Path // no path that the table knows has a byte to escape
+	if r.URL.RawQuery != "" {
+		on.RequestURI += "?" + r.URL.RawQuery
+	}
 	on.Form, on.PostForm, on.MultipartForm = nil, nil, nil
-	on.Header = r.Header.Clone()
-	for key := range on.Header {
-		switch http.CanonicalHeaderKey(key) {
-		case "Authorization", "Proxy-Authorization",
-			"X-Http-Method-Override", "X-Http-Method", "X-Method-Override",
-			"X-Original-Method", "X-Original-Url", "X-Rewrite-Url":
-			delete(on.Header, key)
+	on.Header = make(http.Header, len(r.Header))
+	for key, values := range r.Header {
+		if !isWithheld(key) {
+			on.Header[key] = slices.Clip(values) // shared: what Add brings goes elsewhere
 		}
 	}
 	return on
+}
+
+// isWithheld reports whether a header is not for the registry: credentials,
+// and what asks for another method or path. Its name may be spelt in any case.
+func isWithheld(key string) bool {
+	switch http.CanonicalHeaderKey(key) {
+	case "Authorization", "Proxy-Authorization",
+		"X-Http-Method-Override", "X-Http-Method", "X-Method-Override",
+		"X-Original-Method", "X-Original-Url", "X-Rewrite-Url":
+		return true
+	}
+	return false
 }

@@ -88,14 +88,14 @@ func newLogins(p loginPolicy, now func() time.Time) (*logins, error) {
 	return &logins{peers{slices.Clone(p.trustedProxies)}, limit}, nil
 }
 
-// arrive returns the request with its client's address, which also becomes the
-// actor unless there is one.
-func (l *logins) arrive(r *http.Request) (*http.Request, netip.Addr) {
-	address := l.peers.addressOf(r)
-	if address.IsValid() && regtoken.ActorFrom(r.Context()) == "" {
-		r = r.WithContext(regtoken.WithActor(r.Context(), address.String()))
+// arrive returns the address of a request's client, and the context to go on
+// with, in which that is the actor unless there is one.
+func (l *logins) arrive(r *http.Request) (context.Context, netip.Addr) {
+	ctx, address := r.Context(), l.peers.addressOf(r)
+	if address.IsValid() && regtoken.ActorFrom(ctx) == "" {
+		ctx = regtoken.WithActor(ctx, address.String())
 	}
-	return r, address
+	return ctx, address
 }
 
 // authenticate logs in, unless the address has to wait: a tooManyError.

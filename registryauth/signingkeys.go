@@ -84,12 +84,13 @@ type signingKey struct {
 	signer  jose.Signer
 }
 
-// A keySet is immutable.
+// A keySet is immutable, but for what it remembers.
 type keySet struct {
 	current, next *signingKey
 	former        *signingKey // nil before the first rotation
 	public        map[string]ed25519.PublicKey
 	jwks          []byte
+	verified      verifiedCache
 }
 
 func newKey() *signingKey {
@@ -109,7 +110,7 @@ func keyOf(private ed25519.PrivateKey) *signingKey {
 }
 
 func newKeySet(current, next, former *signingKey) *keySet {
-	s := &keySet{current: current, next: next, former: former, public: make(map[string]ed25519.PublicKey)}
+	s := &keySet{current: current, next: next, former: former, public: make(map[string]ed25519.PublicKey), verified: newVerifiedCache()}
 	jwks := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
 	for _, key := range []*signingKey{current, next, former} {
 		if key == nil {

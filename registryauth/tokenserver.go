@@ -162,7 +162,7 @@ func (s *TokenServer) Keys() *SigningKeys { return s.options.Keys }
 
 // ServeHTTP answers GET and POST as [TokenServer] says.
 func (s *TokenServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r, address := s.logins.arrive(r)
+	ctx, address := s.logins.arrive(r)
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Pragma", "no-cache")
@@ -180,7 +180,7 @@ func (s *TokenServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refused.answerExchange(w, r.Method)
 		return
 	}
-	grant, err := s.logins.authenticate(r.Context(), s.manager, address, e.login)
+	grant, err := s.logins.authenticate(ctx, s.manager, address, e.login)
 	var answer tokenAnswer
 	if err == nil {
 		answer, err = s.issue(grant, e.wish)
