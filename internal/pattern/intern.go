@@ -1,18 +1,54 @@
 package pattern
 
 import (
+	"hash/maphash"
 	"runtime"
 	"sync"
 	"weak"
 )
 
-// interned holds each pattern in use once, by its text: tokens that share a
-// pattern share the compiled form. It does not keep a pattern alive.
-var interned sync.Map // string -> weak.Pointer[Pattern]
+// patterns and sets hold what is in use once: tokens that share a pattern
+// share the compiled form, and tokens of equal rules the Set.
+var (
+	patterns interned[string, Pattern] // by text
+	sets     interned[uint64, Set]     // by hash: who finds one compares
+)
+
+// interned holds values by key, and does not keep them alive.
+type interned[K comparable, V any] struct {
+	entries sync.Map // K -> weak.Pointer[V]
+}
+
+func (in *interned[K, V]) lookup(key K) *V {
+	if v, ok := in.entries.Load(key); ok {
+		return v.(weak.Pointer[V]).Value()
+	}
+	return nil
+}
+
+// publish makes value the one under the key, or returns the one that another
+// goroutine published first.
+func (in *interned[K, V]) publish(key K, value *V) *V {
+	entry := weak.Make(value)
+	for {
+		v, taken := in.entries.LoadOrStore(key, entry)
+		if !taken {
+			break
+		}
+		if first := v.(weak.Pointer[V]).Value(); first != nil {
+			return first
+		}
+		if in.entries.CompareAndSwap(key, v, entry) {
+			break
+		}
+	}
+	runtime.AddCleanup(value, func(key K) { in.entries.CompareAndDelete(key, entry) }, key)
+	return value
+}
 
 // Compile returns the Pattern of text. The error lists what [Check] finds.
 func Compile(text string) (*Pattern, error) {
-	if p := lookup(text); p != nil {
+	if p := patterns.lookup(text); p != nil {
 		return p, nil
 	}
 	if faults := Check(text); len(faults) > 0 {
@@ -22,32 +58,19 @@ func Compile(text string) (*Pattern, error) {
 	if err != nil {
 		return nil, err
 	}
-	return publish(p), nil
+	return patterns.publish(text, p), nil
 }
 
-func lookup(text string) *Pattern {
-	if v, ok := interned.Load(text); ok {
-		return v.(weak.Pointer[Pattern]).Value()
-	}
-	return nil
-}
+var hashSeed = maphash.MakeSeed()
 
-// publish makes p the one Pattern of its text, or returns the one that
-// another goroutine published first.
-func publish(p *Pattern) *Pattern {
-	entry := weak.Make(p)
-	for {
-		v, taken := interned.LoadOrStore(p.text, entry)
-		if !taken {
-			break
-		}
-		if first := v.(weak.Pointer[Pattern]).Value(); first != nil {
-			return first
-		}
-		if interned.CompareAndSwap(p.text, v, entry) {
-			break
-		}
+// hashRules returns the hash of a list's contents. Patterns are interned, so
+// equal text is what makes them one.
+func hashRules(rules []Rule) uint64 {
+	var h maphash.Hash
+	h.SetSeed(hashSeed)
+	for _, r := range rules {
+		h.WriteString(r.Pattern.String())
+		h.WriteByte(r.Actions)
 	}
-	runtime.AddCleanup(p, func(text string) { interned.CompareAndDelete(text, entry) }, p.text)
-	return p
+	return h.Sum64()
 }

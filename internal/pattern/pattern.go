@@ -16,25 +16,26 @@ const MaxLength = 255
 // A Pattern is a compiled path pattern. It never changes and is safe for
 // concurrent use.
 type Pattern struct {
-	text    string
-	prefix  string // what stands before the first star
-	suffix  string // what stands behind the last star
-	literal bool   // without a star
-	glob    *glob.Pattern
+	glob glob.Pattern // a value: asking it costs one cache miss less
+	ends ends
 }
 
 // String returns the text that the pattern was compiled from.
-func (p *Pattern) String() string { return p.text }
+func (p *Pattern) String() string { return p.glob.String() }
 
 // Match reports whether the pattern matches the whole of name, which must fit
 // [IsName]: callers check it once and match many patterns. Prefix and suffix
 // only save work: what they let through, gobwas decides.
 func (p *Pattern) Match(name string) bool {
-	if p.literal && len(name) != len(p.text) {
-		return false
-	}
-	return strings.HasPrefix(name, p.prefix) && strings.HasSuffix(name, p.suffix) && p.glob.Match(name)
+	return p.ends.admitLength(len(name)) && strings.HasPrefix(name, p.prefix()) && strings.HasSuffix(name, p.suffix()) &&
+		p.glob.Match(name)
 }
+
+// prefix returns what stands before the first star, all of a literal.
+func (p *Pattern) prefix() string { return p.String()[:p.ends.prefixLen] }
+
+// suffix returns what stands behind the last star, "" for a literal.
+func (p *Pattern) suffix() string { return p.String()[len(p.String())-int(p.ends.suffixLen):] }
 
 // compile makes a Pattern of a text that [Check] found no fault in.
 func compile(text string) (*Pattern, error) {
@@ -42,9 +43,5 @@ func compile(text string) (*Pattern, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pattern{text: text, prefix: text, suffix: text, literal: true, glob: g}
-	if i := strings.IndexByte(text, '*'); i >= 0 {
-		p.prefix, p.suffix, p.literal = text[:i], text[strings.LastIndexByte(text, '*')+1:], false
-	}
-	return p, nil
+	return &Pattern{glob: *g, ends: endsOf(text)}, nil
 }

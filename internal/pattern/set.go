@@ -1,0 +1,128 @@
+package pattern
+
+import (
+	"slices"
+)
+
+// A Rule is what one pattern gives: a set of bits, opaque here, at least one.
+type Rule struct {
+	Pattern *Pattern
+	Actions uint8
+}
+
+// A Set is an immutable list of rules that tells fast which of them match a
+// repository name. A nil Set is an empty one. Sets are safe for concurrent
+// use.
+type Set struct {
+	rules   []rule
+	actions uint8
+}
+
+// A rule is a Rule beside what rules most names out, so that going through a
+// list touches nothing else.
+type rule struct {
+	pattern *Pattern
+	ends    ends
+	actions uint8
+}
+
+// NewSet returns the Set of the rules, in their order; nil for none. Equal
+// lists share one Set as long as anybody holds it.
+func NewSet(rules []Rule) *Set {
+	if len(rules) == 0 {
+		return nil
+	}
+	hash := hashRules(rules)
+	if s := sets.lookup(hash); s != nil && s.equal(rules) {
+		return s
+	}
+	s := &Set{rules: make([]rule, len(rules))}
+	for i, r := range rules {
+		s.rules[i] = rule{pattern: r.Pattern, ends: r.Pattern.ends, actions: r.Actions}
+		s.actions |= r.Actions
+	}
+	if first := sets.publish(hash, s); first.equal(rules) {
+		return first
+	}
+	return s // of equal hash, but another: it is not shared
+}
+
+// Len returns the number of rules.
+func (s *Set) Len() int {
+	if s == nil {
+		return 0
+	}
+	return len(s.rules)
+}
+
+// Rule returns the rule at place i. It panics unless 0 <= i < Len.
+func (s *Set) Rule(i int) Rule { return Rule{s.rules[i].pattern, s.rules[i].actions} }
+
+// Actions returns the union of what the rules give.
+func (s *Set) Actions() uint8 {
+	if s == nil {
+		return 0
+	}
+	return s.actions
+}
+
+// Match returns what rules that match name give of want: all of it as soon as
+// they do, else whatever any of them gives. The name must fit [IsName].
+func (s *Set) Match(name string, want uint8) (got uint8) {
+	q := query{subject: newSubject(name), missing: want & s.Actions()}
+	if q.missing == 0 {
+		return 0
+	}
+	s.search(&q)
+	return q.got & want
+}
+
+// Matching returns the places of all rules that match name and give any of
+// want, in ascending order. The name must fit [IsName].
+func (s *Set) Matching(name string, want uint8) []int {
+	q := query{subject: newSubject(name), missing: want & s.Actions(), all: true}
+	if q.missing == 0 {
+		return nil
+	}
+	s.search(&q)
+	slices.Sort(q.places)
+	return q.places
+}
+
+// A query is one search for rules.
+type query struct {
+	subject
+	missing uint8 // of what is wanted; 0 ends the search
+	got     uint8
+	all     bool // the places of all rules that match, instead of what they give
+	places  []int
+}
+
+// ask confirms that a rule matches before it counts.
+func (q *query) ask(place int, r *rule) {
+	switch {
+	case r.actions&q.missing == 0 || !r.pattern.glob.Match(q.text):
+	case q.all:
+		q.places = append(q.places, place)
+	default:
+		q.got |= r.actions
+		q.missing &^= r.actions
+	}
+}
+
+func (s *Set) search(q *query) {
+	for i := range s.rules {
+		r := &s.rules[i]
+		if r.actions&q.missing == 0 || !r.ends.admit(&q.subject) {
+			continue
+		}
+		if q.ask(i, r); q.missing == 0 {
+			return
+		}
+	}
+}
+
+// equal reports whether s is the Set of the rules.
+func (s *Set) equal(rules []Rule) bool {
+	return slices.EqualFunc(s.rules, rules, func(a rule, b Rule) bool { return a.pattern == b.Pattern && a.actions == b.Actions })
+}
