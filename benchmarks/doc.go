@@ -7,6 +7,7 @@
 //   - frontend: a guarded registry beside the bare one, over HTTP
 //   - writes: changes of tokens beside the floor of each store's engine
 //   - hotpath: a login that memory admits, in units of one SHA-256
+//   - report: the command that runs them all and writes RESULTS.md
 //
-// The peers are pinned in go.mod.
+// The peers are pinned in go.mod. README.md says what is fair about it.
 package benchmarks
