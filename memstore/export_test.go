@@ -1,8 +1,9 @@
 package memstore
 
 import (
-	"maps"
 	"slices"
+
+	"github.com/regtoken/regtoken/store"
 )
 
 // TrimFeed forgets all changes, as if as many as the feed holds had followed.
@@ -17,16 +18,17 @@ func TrimFeed(s *Store) {
 func Backup(s *Store) (restore func() *Store) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	byID, log, rev, trimmed := maps.Clone(s.byID), slices.Clone(s.feed.log), s.feed.rev, s.feed.trimmed
+	var records []store.Record
+	for _, it := range s.byID {
+		records = append(records, it.Record)
+	}
+	log, rev, trimmed := slices.Clone(s.feed.log), s.feed.rev, s.feed.trimmed
 	return func() *Store {
 		restored := New()
-		for _, r := range byID {
-			restored.byID[r.ID] = r
-			restored.byName[nameKeyOf(r)] = r
-			restored.names.insert(nameKeyOf(r))
-			if !r.ExpiresAt.IsZero() {
-				restored.expiry.insert(expiryKeyOf(r))
-			}
+		for _, r := range records {
+			it := restored.newItem(&r)
+			restored.expiry.set(it, r.ExpiresAt)
+			it.Record = r
 		}
 		restored.feed.log, restored.feed.rev, restored.feed.trimmed = log, rev, trimmed
 		restored.publish()

@@ -43,7 +43,9 @@ func (f *feed) place(rev store.Rev) int { return int((rev - 1) % FeedSize) }
 
 // cursor returns the cursor behind the write rev.
 func (f *feed) cursor(rev store.Rev) store.Cursor {
-	return store.Cursor(f.nonce + ":" + strconv.FormatInt(int64(rev), 10))
+	text := make([]byte, 0, 64) // more than it can be: nothing but the cursor is allocated
+	text = append(append(text, f.nonce...), ':')
+	return store.Cursor(strconv.AppendInt(text, int64(rev), 10))
 }
 
 // revOf returns the revision that the cursor c stands behind.

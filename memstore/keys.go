@@ -1,14 +1,10 @@
 package memstore
 
 import (
-	"bytes"
-	"cmp"
 	"encoding/base64"
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/regtoken/regtoken/store"
 )
@@ -50,22 +46,7 @@ func listStart(q store.Query) (nameKey, error) {
 	return nameKey{registry, name}.nextName(), nil
 }
 
-// An expiryKey places a record in the order of expiry.
-type expiryKey struct {
-	at int64 // Unix milliseconds
-	id uuid.UUID
-}
-
-func compareExpiries(a, b expiryKey) int {
-	if c := cmp.Compare(a.at, b.at); c != 0 {
-		return c
-	}
-	return bytes.Compare(a.id[:], b.id[:])
-}
-
 func nameKeyOf(r *store.Record) nameKey { return nameKey{r.Registry, r.Name} }
-
-func expiryKeyOf(r *store.Record) expiryKey { return expiryKey{r.ExpiresAt.UnixMilli(), r.ID} }
 
 // inUTC returns t to the millisecond, without zone or monotonic reading.
 func inUTC(t time.Time) time.Time {

@@ -27,12 +27,21 @@ type Store struct {
 	head atomic.Pointer[store.Cursor]
 
 	mu     sync.RWMutex
-	byID   map[uuid.UUID]*store.Record // what a pointer leads to never changes
-	byName map[nameKey]*store.Record   // the same records
-	names  *ordered[nameKey]           // of all records
-	expiry *ordered[expiryKey]         // of the records that expire
+	byID   map[uuid.UUID]*item
+	byName map[nameKey]*item // the same items
+	names  *ordered[nameKey] // of all items
+	expiry calendar          // the items that expire
 	feed   feed
 	wake   chan struct{} // closed by the next write; nil while nobody waits
+}
+
+// An item is a record and its place in the calendar. It changes under the
+// store's lock; the bytes that its Data lead to never do, so they can be copied
+// without.
+type item struct {
+	store.Record
+	bucket *period // nil if it does not expire
+	place  int
 }
 
 var (
@@ -44,10 +53,9 @@ var (
 // New returns an empty store.
 func New() *Store {
 	s := &Store{
-		byID:   make(map[uuid.UUID]*store.Record),
-		byName: make(map[nameKey]*store.Record),
+		byID:   make(map[uuid.UUID]*item),
+		byName: make(map[nameKey]*item),
 		names:  newOrdered(compareNames),
-		expiry: newOrdered(compareExpiries),
 		feed:   newFeed(),
 	}
 	s.publish()
@@ -59,7 +67,7 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.head.Store(nil)
-	s.byID, s.byName, s.names, s.expiry, s.feed = nil, nil, nil, nil, feed{}
+	s.byID, s.byName, s.names, s.expiry, s.feed = nil, nil, nil, calendar{}, feed{}
 	s.wakeAll()
 	return nil
 }

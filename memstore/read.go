@@ -14,25 +14,33 @@ import (
 
 // Get implements [store.Store].
 func (s *Store) Get(ctx context.Context, id uuid.UUID) (store.Record, error) {
-	return s.lookUp(ctx, func() *store.Record { return s.byID[id] })
+	return s.lookUp(ctx, func() *item { return s.byID[id] })
 }
 
 // GetByName implements [store.Store].
 func (s *Store) GetByName(ctx context.Context, registry, name string) (store.Record, error) {
-	return s.lookUp(ctx, func() *store.Record { return s.byName[nameKey{registry, name}] })
+	return s.lookUp(ctx, func() *item { return s.byName[nameKey{registry, name}] })
 }
 
-func (s *Store) lookUp(ctx context.Context, find func() *store.Record) (store.Record, error) {
-	s.mu.RLock()
-	err, r := s.usable(ctx), find()
-	s.mu.RUnlock()
-	switch {
-	case err != nil:
+func (s *Store) lookUp(ctx context.Context, find func() *item) (store.Record, error) {
+	r, err := s.find(ctx, find)
+	if err != nil {
 		return store.Record{}, err
-	case r == nil:
+	}
+	return detached(r), nil
+}
+
+func (s *Store) find(ctx context.Context, find func() *item) (store.Record, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.usable(ctx); err != nil {
+		return store.Record{}, err
+	}
+	found := find()
+	if found == nil {
 		return store.Record{}, fmt.Errorf("memstore: %w", store.ErrNotFound)
 	}
-	return copied(r), nil
+	return found.Record, nil
 }
 
 // List implements [store.Store]. It returns full pages: fewer records than
@@ -52,50 +60,55 @@ func (s *Store) List(ctx context.Context, q store.Query) (store.Page, error) {
 	if err != nil {
 		return store.Page{}, err
 	}
-	page := store.Page{Records: copiedAll(found)}
+	page := store.Page{Records: detachedAll(found)}
 	if more {
-		page.Next = nameKeyOf(found[len(found)-1]).mark()
+		page.Next = nameKeyOf(&found[len(found)-1]).mark()
 	}
 	return page, nil
 }
 
 // search returns at most q.Limit of the records q asks for from start on, and
 // whether there are more. It jumps over registries and names that do not fit.
-func (s *Store) search(ctx context.Context, q store.Query, start nameKey) (found []*store.Record, more bool, err error) {
+func (s *Store) search(ctx context.Context, q store.Query, start nameKey) (found []store.Record, more bool, err error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if err := s.usable(ctx); err != nil {
 		return nil, false, err
 	}
-	for n := s.names.ceil(start); n != nil; {
-		switch key := n.key; {
-		case !q.AllRegistries && key.registry != q.Registry:
-			return found, false, nil
-		case strings.HasPrefix(key.name, q.NamePrefix):
-			if len(found) == q.Limit {
+	for jumped := true; jumped; {
+		jumped = false
+		for key := range s.names.from(start) {
+			fits := strings.HasPrefix(key.name, q.NamePrefix)
+			switch {
+			case !q.AllRegistries && key.registry != q.Registry:
+				return found, false, nil
+			case fits && len(found) == q.Limit:
 				return found, true, nil
+			case fits:
+				found = append(found, s.byName[key].Record)
+				continue
+			case key.name < q.NamePrefix:
+				start = nameKey{key.registry, q.NamePrefix}
+			default:
+				start = key.nextRegistry()
 			}
-			found = append(found, s.byName[key])
-			n = n.following()
-		case key.name < q.NamePrefix:
-			n = s.names.ceil(nameKey{key.registry, q.NamePrefix})
-		default:
-			n = s.names.ceil(key.nextRegistry())
+			jumped = true
+			break
 		}
 	}
 	return found, false, nil
 }
 
-// Expired implements [store.Store].
+// Expired implements [store.Store]. Records of one instant come in no order.
 func (s *Store) Expired(ctx context.Context, until time.Time, limit int) ([]store.Record, error) {
 	found, err := s.expired(ctx, until, limit)
 	if err != nil {
 		return nil, err
 	}
-	return copiedAll(found), nil
+	return detachedAll(found), nil
 }
 
-func (s *Store) expired(ctx context.Context, until time.Time, limit int) (found []*store.Record, err error) {
+func (s *Store) expired(ctx context.Context, until time.Time, limit int) ([]store.Record, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if err := s.usable(ctx); err != nil {
@@ -104,26 +117,30 @@ func (s *Store) expired(ctx context.Context, until time.Time, limit int) (found 
 	if err := store.ValidateLimit(limit); err != nil {
 		return nil, err
 	}
-	for n := s.expiry.first.following(); n != nil && len(found) < limit; n = n.following() {
-		r := s.byID[n.key.id]
-		if r.ExpiresAt.After(until) {
-			break
-		}
-		found = append(found, r)
+	if until.After(store.MaxTime) { // milliseconds may not reach as far
+		until = store.MaxTime
+	}
+	if until.Before(store.MinTime) {
+		return nil, nil
+	}
+	dues := s.expiry.until(dueAt(until), limit)
+	found := make([]store.Record, len(dues))
+	for i, d := range dues {
+		found[i] = d.item.Record
 	}
 	return found, nil
 }
 
-func copied(r *store.Record) store.Record {
-	c := *r
-	c.Data = bytes.Clone(r.Data)
-	return c
+// detached returns r with Data of its own.
+func detached(r store.Record) store.Record {
+	r.Data = bytes.Clone(r.Data)
+	return r
 }
 
-func copiedAll(records []*store.Record) []store.Record {
-	all := make([]store.Record, len(records))
-	for i, r := range records {
-		all[i] = copied(r)
+// detachedAll gives each of records Data of its own.
+func detachedAll(records []store.Record) []store.Record {
+	for i := range records {
+		records[i] = detached(records[i])
 	}
-	return all
+	return records
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -26,28 +27,30 @@ func (s *Store) Put(ctx context.Context, r store.Record) (store.Rev, error) {
 	if err := s.usable(ctx); err != nil { // it may have changed since
 		return 0, err
 	}
-	if err := s.mayPut(&r); err != nil {
+	it := s.byID[r.ID]
+	if err := s.mayPut(&r, it); err != nil {
 		return 0, err
 	}
-	old := s.byID[r.ID]
-	if old != nil && !old.ExpiresAt.IsZero() {
-		s.expiry.delete(expiryKeyOf(old))
+	if it == nil {
+		it = s.newItem(&r)
 	}
-	if old == nil {
-		s.names.insert(nameKeyOf(&r))
-	}
-	if !r.ExpiresAt.IsZero() {
-		s.expiry.insert(expiryKeyOf(&r))
-	}
-	s.byID[r.ID] = &r
-	s.byName[nameKeyOf(&r)] = &r
-	r.Rev = s.commit(r.ID)
-	return r.Rev, nil
+	s.expiry.set(it, r.ExpiresAt)
+	it.Record = r
+	it.Rev = s.commit(r.ID)
+	return it.Rev, nil
 }
 
-// mayPut returns why r cannot be put, nil if it can.
-func (s *Store) mayPut(r *store.Record) error {
-	old := s.byID[r.ID]
+// newItem returns the item for r, which has none, and puts it where r is found.
+func (s *Store) newItem(r *store.Record) *item {
+	it := new(item)
+	s.byID[r.ID] = it
+	s.byName[nameKeyOf(r)] = it
+	s.names.insert(nameKeyOf(r))
+	return it
+}
+
+// mayPut returns why r cannot be put where old is, nil if it can.
+func (s *Store) mayPut(r *store.Record, old *item) error {
 	if r.Rev == 0 {
 		switch {
 		case old != nil:
@@ -60,7 +63,7 @@ func (s *Store) mayPut(r *store.Record) error {
 	if err := standsAt(old, r.Rev); err != nil {
 		return err
 	}
-	if nameKeyOf(old) != nameKeyOf(r) {
+	if nameKeyOf(&old.Record) != nameKeyOf(r) {
 		return fmt.Errorf("%w: a record keeps its Registry and Name", store.ErrInvalid)
 	}
 	return nil
@@ -80,17 +83,15 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID, ifRev store.Rev) (stor
 	if err := standsAt(old, ifRev); err != nil {
 		return 0, err
 	}
-	if !old.ExpiresAt.IsZero() {
-		s.expiry.delete(expiryKeyOf(old))
-	}
-	s.names.delete(nameKeyOf(old))
-	delete(s.byName, nameKeyOf(old))
+	s.expiry.set(old, time.Time{})
+	s.names.delete(nameKeyOf(&old.Record))
+	delete(s.byName, nameKeyOf(&old.Record))
 	delete(s.byID, id)
 	return s.commit(id), nil
 }
 
 // standsAt returns why a write that rests on rev cannot change r.
-func standsAt(r *store.Record, rev store.Rev) error {
+func standsAt(r *item, rev store.Rev) error {
 	switch {
 	case r == nil:
 		return fmt.Errorf("memstore: %w", store.ErrNotFound)
