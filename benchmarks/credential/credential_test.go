@@ -116,9 +116,7 @@ func buildPBKDF2(newHash func() hash.Hash, rounds, length int) func(testing.TB) 
 func (v verify) check(tb testing.TB, right, wrong string) {
 	tb.Helper()
 	require.True(tb, v(right))
-	for _, password := range []string{wrong, right + "0"} {
-		require.False(tb, v(password), password)
-	}
+	require.False(tb, v(wrong))
 }
 
 func TestAnswers(t *testing.T) {

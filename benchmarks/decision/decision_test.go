@@ -73,6 +73,26 @@ func BenchmarkDecision(b *testing.B) {
 	}
 }
 
+// BenchmarkBuild goes from the rules to the first decision by them, which is
+// what a change of one rule costs where all is built anew.
+func BenchmarkBuild(b *testing.B) {
+	const n = 1_000
+	for _, s := range shapes {
+		for _, c := range s.contenders() {
+			b.Run(fmt.Sprintf("shape=%s/rules=%d/peer=%s", s.name, n, c.name), func(b *testing.B) {
+				rules := s.rules(n)
+				repository := repositories(rules[n/2])[0]
+				b.ReportAllocs()
+				for b.Loop() {
+					if !c.build(b, rules)(repository, pull) {
+						b.Fatal(repository)
+					}
+				}
+			})
+		}
+	}
+}
+
 // repositories returns eight names; those that the rule matches, all if it is
 // a prefix.
 func repositories(r rule) (names [8]string) {

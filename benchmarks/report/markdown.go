@@ -80,7 +80,8 @@ func byNumber(all []*benchmark, column string) string {
 	for _, peer := range distinct(all, "peer") {
 		row := []string{peer}
 		for _, v := range values {
-			row = append(row, cell(find(all, peer, column, v), timeUnit)+ratio(find(all, peer, column, v), find(all, ours, column, v)))
+			b := find(all, peer, column, v)
+			row = append(row, cell(b, timeUnit)+ratio(b, find(all, ours, column, v), timeUnit))
 		}
 		for _, u := range extra {
 			row = append(row, cell(find(all, peer, column, last), u))
@@ -90,8 +91,12 @@ func byNumber(all []*benchmark, column string) string {
 	return lines(rows)
 }
 
+// find returns a peer's benchmark, with a value of a part of its name if a key
+// is given; nil if there is none.
 func find(all []*benchmark, peer, key, value string) *benchmark {
-	i := slices.IndexFunc(all, func(b *benchmark) bool { return b.part("peer") == peer && b.part(key) == value })
+	i := slices.IndexFunc(all, func(b *benchmark) bool {
+		return b.part("peer") == peer && (key == "" || b.part(key) == value)
+	})
 	if i < 0 {
 		return nil
 	}
@@ -112,8 +117,8 @@ func table(all []*benchmark, label func(*benchmark) string) string {
 		row := []string{label(b)}
 		for _, u := range columns {
 			text := cell(b, u)
-			if u == timeUnit {
-				text += ratio(b, our)
+			if u == columns[0] {
+				text += ratio(b, our, u)
 			}
 			row = append(row, text)
 		}
@@ -163,13 +168,16 @@ func cell(b *benchmark, unit string) string {
 	return text + " ±" + s.PctRangeString()
 }
 
-// ratio returns how many times ours a time is.
-func ratio(b, our *benchmark) string {
+// ratio returns how many times ours a peer's median is.
+func ratio(b, our *benchmark, unit string) string {
 	if b == nil || our == nil || b == our {
 		return ""
 	}
-	theirs, _ := b.summary(timeUnit)
-	base, _ := our.summary(timeUnit)
+	theirs, ok := b.summary(unit)
+	base, ourOK := our.summary(unit)
+	if !ok || !ourOK || base.Center == 0 {
+		return ""
+	}
 	return fmt.Sprintf(" · %s×", significant(theirs.Center/base.Center))
 }
 
