@@ -14,14 +14,16 @@ type ends struct {
 
 func endsOf(text string) ends {
 	stars := strings.Count(text, "*")
+	var s subject
+	s.read(text)
 	if stars == 0 {
 		n := uint8(len(text))
-		return ends{prefix: hashPrefix(text), prefixLen: n, minLen: n, maxLen: n}
+		return ends{prefix: s.prefix(n), prefixLen: n, minLen: n, maxLen: n}
 	}
 	prefix, suffix := strings.IndexByte(text, '*'), len(text)-1-strings.LastIndexByte(text, '*')
 	return ends{
-		prefix:    hashPrefix(text[:prefix]),
-		suffix:    hashSuffix(text[len(text)-suffix:]),
+		prefix:    s.prefix(uint8(prefix)),
+		suffix:    s.suffix(uint8(suffix)),
 		prefixLen: uint8(prefix),
 		suffixLen: uint8(suffix),
 		minLen:    uint8(len(text) - stars),
@@ -33,9 +35,18 @@ func endsOf(text string) ends {
 // admitLength reports whether a name of n bytes may match.
 func (e *ends) admitLength(n int) bool { return n >= int(e.minLen) && n <= int(e.maxLen) }
 
-// admit reports whether the name may match.
+// admit reports whether the name may match, if its length is admitted.
 func (e *ends) admit(name *subject) bool {
-	return e.admitLength(len(name.text)) &&
-		(e.prefixLen == 0 || e.prefix == name.prefix(int(e.prefixLen))) &&
-		(e.suffixLen == 0 || e.suffix == name.suffix(int(e.suffixLen)))
+	if e.prefixLen > wordSize || e.suffixLen > wordSize {
+		return e.prefix == name.prefix(e.prefixLen) && e.suffix == name.suffix(e.suffixLen)
+	}
+	return e.prefix == name.shortPrefix(e.prefixLen) && e.suffix == name.shortSuffix(e.suffixLen)
 }
+
+// literalHash is what a literal is found by. It is none of a prefix.
+func (e *ends) literalHash() uint32 { return ^e.prefix }
+
+// bothHash is what prefix and suffix together are found by.
+func (e *ends) bothHash() uint32 { return hashBoth(e.prefix, e.suffix) }
+
+func hashBoth(prefix, suffix uint32) uint32 { return uint32(mix(uint64(prefix), uint64(suffix))) }

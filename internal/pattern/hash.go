@@ -7,13 +7,16 @@ import (
 
 // Hashes propose and never decide, but whoever writes patterns shall not be
 // able to choose ones that collide: each process has keys of its own.
-var key1, key2 = rand.Uint64(), rand.Uint64()
+var key1, key2 = rand.Uint64(), rand.Uint64() | 1
 
 // mix is the multiplication of wyhash.
 func mix(a, b uint64) uint64 {
 	high, low := bits.Mul64(a^key1, b^key2)
 	return high ^ low
 }
+
+// hashWord is universal: two words share a hash as seldom as by chance.
+func hashWord(word uint64) uint32 { return uint32(word * key2 >> 32) }
 
 // load returns the eight bytes of s from place i on.
 func load(s string, i int) uint64 {
@@ -22,56 +25,70 @@ func load(s string, i int) uint64 {
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
-// A subject is a text whose beginnings and ends can be hashed a word at a
+// A subject is a text whose prefixes and suffixes can be hashed a word at a
 // time.
 type subject struct {
 	text        string
 	first, last uint64 // its first and its last eight bytes; of a shorter text, all between zeros
 }
 
-func newSubject(text string) subject {
+// read makes text the subject. (It fills it in because a copy of it, made at
+// once, would cost as much as all the rest.)
+func (s *subject) read(text string) {
+	s.text = text
 	if len(text) >= 8 {
-		return subject{text, load(text, 0), load(text, len(text)-8)}
+		s.first, s.last = load(text, 0), load(text, len(text)-8)
+		return
 	}
-	var word uint64
+	s.first = 0
 	for i := range len(text) {
-		word |= uint64(text[i]) << (8 * i)
+		s.first |= uint64(text[i]) << (8 * i)
 	}
-	return subject{text, word, word << (64 - 8*len(text))}
+	s.last = s.first << (64 - 8*len(text))
 }
 
+// masks keep the first bytes of a word, or the last if they are complemented.
+var masks = [wordSize + 1]uint64{0, 1<<8 - 1, 1<<16 - 1, 1<<24 - 1, 1<<32 - 1, 1<<40 - 1, 1<<48 - 1, 1<<56 - 1, 1<<64 - 1}
+
+const wordSize = 8 // bytes
+
 // prefix returns the hash of the first n bytes.
-func (s *subject) prefix(n int) uint32 {
-	if n <= 8 {
-		return uint32(mix(uint64(n), s.first&(1<<(8*n)-1)))
+func (s *subject) prefix(n uint8) uint32 {
+	if n <= wordSize {
+		return s.shortPrefix(n)
 	}
-	var h uint64
-	i := 0
-	for ; i+8 < n; i += 8 {
-		h = mix(h, load(s.text, i))
-	}
-	return uint32(mix(h+uint64(n), load(s.text, n-8)))
+	return new(chain).prefix(s, n)
 }
 
 // suffix returns the hash of the last n bytes.
-func (s *subject) suffix(n int) uint32 {
-	if n <= 8 {
-		return uint32(mix(uint64(n), s.last>>(64-8*n)))
+func (s *subject) suffix(n uint8) uint32 {
+	if n <= wordSize {
+		return s.shortSuffix(n)
 	}
-	var h uint64
-	i := len(s.text)
-	for ; i-8 > len(s.text)-n; i -= 8 {
-		h = mix(h, load(s.text, i-8))
-	}
-	return uint32(mix(h+uint64(n), load(s.text, len(s.text)-n)))
+	return new(chain).suffix(s, n)
 }
 
-func hashPrefix(text string) uint32 {
-	s := newSubject(text)
-	return s.prefix(len(text))
+func (s *subject) shortPrefix(n uint8) uint32 { return hashWord(s.first & masks[n]) }
+
+func (s *subject) shortSuffix(n uint8) uint32 { return hashWord(s.last &^ masks[wordSize-n]) }
+
+// A chain hashes ever longer prefixes of one text, or suffixes, of more than a
+// word, and reads the text but once. The zero chain is at its end.
+type chain struct {
+	hash uint64 // of whole words, all but the last
+	size int    // of them, in bytes
 }
 
-func hashSuffix(text string) uint32 {
-	s := newSubject(text)
-	return s.suffix(len(text))
+func (c *chain) prefix(s *subject, n uint8) uint32 {
+	for ; c.size+wordSize < int(n); c.size += wordSize {
+		c.hash = mix(c.hash, load(s.text, c.size))
+	}
+	return uint32(mix(c.hash+uint64(n), load(s.text, int(n)-wordSize)))
+}
+
+func (c *chain) suffix(s *subject, n uint8) uint32 {
+	for ; c.size+wordSize < int(n); c.size += wordSize {
+		c.hash = mix(c.hash, load(s.text, len(s.text)-c.size-wordSize))
+	}
+	return uint32(mix(c.hash+uint64(n), load(s.text, len(s.text)-int(n))))
 }

@@ -2,6 +2,7 @@ package pattern
 
 import (
 	"slices"
+	"sync"
 )
 
 // A Rule is what one pattern gives: a set of bits, opaque here, at least one.
@@ -16,7 +17,17 @@ type Rule struct {
 type Set struct {
 	rules   []rule
 	actions uint8
+	indexed bool // rather than gone through
+	once    sync.Once
+	index   *index
 }
+
+// A list of so many rules is gone through, if no more than a few of them are to
+// be asked for what stands between their stars, which is slow.
+const (
+	mostScanned       = 16
+	mostPiecesScanned = 2
+)
 
 // A rule is a Rule beside what rules most names out, so that going through a
 // list touches nothing else.
@@ -37,10 +48,15 @@ func NewSet(rules []Rule) *Set {
 		return s
 	}
 	s := &Set{rules: make([]rule, len(rules))}
+	pieces := 0
 	for i, r := range rules {
 		s.rules[i] = rule{pattern: r.Pattern, ends: r.Pattern.ends, actions: r.Actions}
 		s.actions |= r.Actions
+		if r.Pattern.ends.stars > 1 {
+			pieces++
+		}
 	}
+	s.indexed = len(rules) > mostScanned || pieces > mostPiecesScanned
 	if first := sets.publish(hash, s); first.equal(rules) {
 		return first
 	}
@@ -69,10 +85,13 @@ func (s *Set) Actions() uint8 {
 // Match returns what rules that match name give of want: all of it as soon as
 // they do, else whatever any of them gives. The name must fit [IsName].
 func (s *Set) Match(name string, want uint8) (got uint8) {
-	q := query{subject: newSubject(name), missing: want & s.Actions()}
-	if q.missing == 0 {
+	want &= s.Actions()
+	if want == 0 {
 		return 0
 	}
+	var q query
+	q.read(name)
+	q.missing = want
 	s.search(&q)
 	return q.got & want
 }
@@ -80,13 +99,16 @@ func (s *Set) Match(name string, want uint8) (got uint8) {
 // Matching returns the places of all rules that match name and give any of
 // want, in ascending order. The name must fit [IsName].
 func (s *Set) Matching(name string, want uint8) []int {
-	q := query{subject: newSubject(name), missing: want & s.Actions(), all: true}
-	if q.missing == 0 {
+	want &= s.Actions()
+	if want == 0 {
 		return nil
 	}
+	var places []int
+	q := query{missing: want, places: &places}
+	q.read(name)
 	s.search(&q)
-	slices.Sort(q.places)
-	return q.places
+	slices.Sort(places)
+	return slices.Compact(places)
 }
 
 // A query is one search for rules.
@@ -94,16 +116,15 @@ type query struct {
 	subject
 	missing uint8 // of what is wanted; 0 ends the search
 	got     uint8
-	all     bool // the places of all rules that match, instead of what they give
-	places  []int
+	places  *[]int // of all rules that match, if these are asked for instead of what they give
 }
 
 // ask confirms that a rule matches before it counts.
 func (q *query) ask(place int, r *rule) {
 	switch {
 	case r.actions&q.missing == 0 || !r.pattern.glob.Match(q.text):
-	case q.all:
-		q.places = append(q.places, place)
+	case q.places != nil:
+		*q.places = append(*q.places, place)
 	default:
 		q.got |= r.actions
 		q.missing &^= r.actions
@@ -111,9 +132,14 @@ func (q *query) ask(place int, r *rule) {
 }
 
 func (s *Set) search(q *query) {
+	if s.indexed {
+		s.once.Do(func() { s.index = newIndex(s.rules) })
+		s.index.search(q)
+		return
+	}
 	for i := range s.rules {
 		r := &s.rules[i]
-		if r.actions&q.missing == 0 || !r.ends.admit(&q.subject) {
+		if r.actions&q.missing == 0 || !r.ends.admitLength(len(q.text)) || !r.ends.admit(&q.subject) {
 			continue
 		}
 		if q.ask(i, r); q.missing == 0 {

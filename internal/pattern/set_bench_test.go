@@ -1,6 +1,7 @@
 package pattern_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"testing"
 
@@ -43,4 +44,42 @@ func (s shape) set(tb testing.TB, n int) *pattern.Set {
 		rules[i] = rule(tb, s.text(i), 1)
 	}
 	return pattern.NewSet(rules)
+}
+
+// BenchmarkSHA256 is the unit beside which the others are read: the digest of
+// a secret.
+func BenchmarkSHA256(b *testing.B) {
+	secret := make([]byte, 42)
+	for b.Loop() {
+		sha256.Sum256(secret)
+	}
+}
+
+// BenchmarkSet asks sets of 1 to 10,000 rules, each for a few names in turn.
+func BenchmarkSet(b *testing.B) {
+	for _, shape := range shapes {
+		for _, n := range []int{1, 10, 100, 1000, 10_000} {
+			set := shape.set(b, n)
+			for _, row := range []struct {
+				label string
+				name  func(int) string
+				got   uint8
+			}{{"hit", shape.hit, 1}, {"miss", shape.miss, 0}} {
+				b.Run(fmt.Sprintf("%s/%d/%s", shape.label, n, row.label), func(b *testing.B) {
+					var names [32]string
+					for i := range names {
+						names[i] = row.name(i * n / len(names))
+						if set.Match(names[i], 1) != row.got {
+							b.Fatal(names[i])
+						}
+					}
+					i := 0
+					for b.Loop() {
+						set.Match(names[i%len(names)], 1)
+						i++
+					}
+				})
+			}
+		}
+	}
 }
