@@ -3,8 +3,8 @@
 //
 //	go run ./benchmarks/report
 //
-// It runs each package's benchmarks several times, takes medians and ranges as
-// benchstat does, and writes RESULTS.md, with a table for each benchmark, and
+// It runs each package's benchmarks several times (once, where they repeat
+// themselves), takes medians and ranges as benchstat does, and writes RESULTS.md, with a table for each benchmark, and
 // decision.svg, a plot. Lines of the benchmarks are shown as they come.
 //
 //	-count N       how often each benchmark is run (6)

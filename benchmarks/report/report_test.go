@@ -17,7 +17,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // recorded is the output of some runs: peers with a number and without, plain
-// benchmarks with units of their own, and one that was run only once.
+// benchmarks with units of their own, and some that were run only once.
 func recorded(t *testing.T) (rs results) {
 	file, err := os.Open("testdata/output.txt")
 	require.NoError(t, err)

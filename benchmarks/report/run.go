@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -14,18 +15,26 @@ import (
 
 const modulePath = "github.com/regtoken/regtoken/benchmarks"
 
-// benchtimes are those that suit a package: there is much to run in decision,
-// and little to learn from running it longer. All others take go test's own.
-var benchtimes = map[string]string{
-	"decision":   "100ms",
-	"credential": "200ms",
+// A manner of running a package. The zero manner is go test's own.
+type manner struct {
+	benchtime string
+	once      bool // its benchmarks go through rounds and print the medians themselves
+}
+
+// manners are those that suit a package. There is much to run in decision, and
+// little to learn from running it longer.
+var manners = map[string]manner{
+	"decision":   {benchtime: "100ms"},
+	"credential": {benchtime: "200ms"},
+	"frontend":   {benchtime: "1x", once: true},
+	"writes":     {benchtime: "100x", once: true},
 }
 
 type options struct {
 	count     int
 	only      *regexp.Regexp // of packages, by their path in the module
 	bench     string
-	benchtime string // "": benchtimes
+	benchtime string // "": what suits the package
 }
 
 // goCommand is the go command with the workspace off, so that what is measured
@@ -97,12 +106,13 @@ func measure(ctx context.Context, module, name, binary string, o options) ([]byt
 	if err != nil || len(bytes.TrimSpace(benchmarks)) == 0 {
 		return nil, err
 	}
-	args := []string{"-test.run", "^$", "-test.bench", o.bench, "-test.count", fmt.Sprint(o.count)}
-	switch {
-	case o.benchtime != "":
-		args = append(args, "-test.benchtime", o.benchtime)
-	case benchtimes[name] != "":
-		args = append(args, "-test.benchtime", benchtimes[name])
+	suits, count := manners[name], o.count
+	if suits.once {
+		count = 1
+	}
+	args := []string{"-test.run", "^$", "-test.bench", o.bench, "-test.count", fmt.Sprint(count)}
+	if benchtime := cmp.Or(o.benchtime, suits.benchtime); benchtime != "" {
+		args = append(args, "-test.benchtime", benchtime)
 	}
 	usage := test("-h")
 	usage.Stderr = nil
