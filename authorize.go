@@ -2,15 +2,14 @@ package regtoken
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
 
+	"github.com/regtoken/regtoken/internal/flat"
 	"github.com/regtoken/regtoken/internal/pattern"
 )
 
@@ -21,21 +20,7 @@ import (
 // [ErrUnavailable] when that cannot be told, which is no refusal of the
 // credential; [ErrInvalid] (field "registry").
 func (m *Manager) Authenticate(ctx context.Context, login Login) (*Grant, error) {
-	event := Event{Operation: OpAuthenticate, Registry: m.registry, TokenName: auditableName(login.Name)}
-	secret := login.Password.Reveal()
-	v := m.validation()
-	switch err := v.err(); {
-	case err != nil:
-		m.observe(ctx, event.failed(err))
-		return nil, err
-	case event.TokenName == "":
-		return nil, m.refuse(ctx, event, ReasonMalformedName)
-	case !isSecret(secret):
-		return nil, m.refuse(ctx, event, ReasonMalformedSecret)
-	}
-	presented := digestOf(secret)
-	return m.admit(ctx, event, tokenKey{registry: m.registry, name: login.Name},
-		func(e *entry) int { return e.indexDigest(presented) })
+	return m.authenticate(ctx, login, new(Grant)) // inlined, it allocates nothing where the grant stays with the caller
 }
 
 // GrantFor returns what a token may do now, for a login that was proved
@@ -47,11 +32,7 @@ func (m *Manager) Authenticate(ctx context.Context, login Login) (*Grant, error)
 // secret is no longer one of its own; [ErrUnavailable]; [ErrInvalid] (field
 // "registry").
 func (m *Manager) GrantFor(ctx context.Context, tokenID, secretID uuid.UUID) (*Grant, error) {
-	event := Event{Operation: OpAuthenticate, Registry: m.registry, TokenID: tokenID}
-	return m.admit(ctx, event, tokenKey{registry: m.registry, id: tokenID},
-		func(e *entry) int {
-			return slices.IndexFunc(e.Secrets, func(s Secret) bool { return s.ID == secretID })
-		})
+	return m.grantFor(ctx, tokenID, secretID, new(Grant)) // as in Authenticate
 }
 
 // Authorize authenticates and authorizes in one call: nil if the login may do
@@ -65,61 +46,122 @@ func (m *Manager) Authorize(ctx context.Context, login Login, path string, a Act
 	return g.Authorize(path, a)
 }
 
-// admit decides on a login: the token under the key must be live, and prove
-// must find which of its secrets it was. What was kept of the token only ever
-// admits: before anybody is refused, the store is asked.
-func (m *Manager) admit(ctx context.Context, event Event, key tokenKey, prove func(*entry) int) (*Grant, error) {
-	if t := m.live.cachedToken(ctx, key); t != nil {
-		now := m.now()
-		if secret, reason := t.judge(prove, now); reason == "" {
-			m.live.hits.Add(1)
-			return m.grant(ctx, event, t, secret, now), nil
+// What was kept of a token only ever admits: before anybody is refused, the
+// store is asked.
+
+func (m *Manager) authenticate(ctx context.Context, login Login, g *Grant) (*Grant, error) {
+	if m.admitsCached(ctx, login, g) {
+		return m.admitted(g), nil
+	}
+	event := Event{Operation: OpAuthenticate, Registry: m.registry, TokenName: auditableName(login.Name)}
+	secret := login.Password.Reveal()
+	v := m.validation()
+	switch err := v.err(); {
+	case err != nil:
+		m.observe(ctx, event.failed(err))
+		return nil, err
+	case event.TokenName == "":
+		return nil, m.refuse(ctx, event, ReasonMalformedName)
+	case !isSecret(secret):
+		return nil, m.refuse(ctx, event, ReasonMalformedSecret)
+	}
+	presented := digestOf(secret)
+	return m.admit(ctx, event, tokenKey{registry: m.registry, name: login.Name}, claim{digest: &presented}, g)
+}
+
+func (m *Manager) grantFor(ctx context.Context, tokenID, secretID uuid.UUID, g *Grant) (*Grant, error) {
+	proved := claim{secretID: secretID}
+	if m.isValid {
+		if t := m.live.cachedTokenByID(ctx, m.registry, tokenID); !t.IsNone() && m.judge(ctx, t, proved, g) == "" {
+			m.live.hits.Inc()
+			return m.admitted(g), nil
 		}
 	}
+	event := Event{Operation: OpAuthenticate, Registry: m.registry, TokenID: tokenID}
+	return m.admit(ctx, event, tokenKey{registry: m.registry, id: tokenID}, proved, g)
+}
+
+// admitsCached reports whether a login is admitted by what is kept, and makes g
+// its grant.
+func (m *Manager) admitsCached(ctx context.Context, login Login, g *Grant) bool {
+	var key flat.Key
+	secret := login.Password.Reveal()
+	if !m.isValid || len(secret) > maxSecretLength || !key.Set(m.registry, login.Name) {
+		return false
+	}
+	t := m.live.cachedToken(ctx, &key)
+	if t.IsNone() {
+		return false
+	}
+	presented := digestOf(secret)
+	if m.judge(ctx, t, claim{digest: &presented}, g) != "" || !t.isSecret(g.secret, secret) {
+		return false
+	}
+	m.live.hits.Inc()
+	return true
+}
+
+// admit decides on a login by what the store says.
+func (m *Manager) admit(ctx context.Context, event Event, key tokenKey, by claim, g *Grant) (*Grant, error) {
 	t, err := m.readToken(ctx, key)
-	if t != nil {
-		event.TokenID, event.TokenName, event.Owner = t.ID, t.Name, t.Owner
+	if !t.IsNone() {
+		event.TokenID, event.Owner = uuid.UUID(t.ID()), t.owner()
+		_, event.TokenName = t.Key()
 	}
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil, m.refuse(ctx, event, ReasonUnknownToken)
-	case err != nil && t != nil && hasEnded(t.ExpiresAt, m.now()): // gone, whatever it says
+	case err != nil && !t.IsNone() && hasEnded(instantOf(t.proofs().expiry()), m.now()): // gone, whatever it says
 		return nil, m.refuse(ctx, event, ReasonExpired)
 	case err != nil:
 		m.observe(ctx, event.failed(err))
 		return nil, err
 	}
-	now := m.now()
-	secret, reason := t.judge(prove, now)
-	if reason != "" {
+	if reason := m.judge(ctx, t, by, g); reason != "" {
 		return nil, m.refuse(ctx, event, reason)
 	}
-	return m.grant(ctx, event, t, secret, now), nil
+	return m.admitted(g), nil
 }
 
-// judge returns which secret a login proved, or why it is refused.
-func (e *entry) judge(prove func(*entry) int, now time.Time) (secret int, why Reason) {
-	secret = prove(e)
-	switch {
-	case secret < 0:
-		why = ReasonWrongSecret
-	case hasEnded(e.Secrets[secret].ExpiresAt, now):
-		why = ReasonSecretEnded
-	case hasEnded(e.ExpiresAt, now):
-		why = ReasonExpired
-	case e.Status != Enabled:
-		why = ReasonDisabled
+// A claim is what a login shows: the digest of its secret, or the ID of one
+// that was proved before.
+type claim struct {
+	digest   *digest
+	secretID uuid.UUID // if digest is nil
+}
+
+// judge returns why a login is refused; "" if it is admitted, and then g is its
+// grant.
+func (m *Manager) judge(ctx context.Context, t snapshot, by claim, g *Grant) Reason {
+	p := t.proofs()
+	var secret int
+	if by.digest != nil {
+		secret = p.indexDigest(by.digest)
+	} else {
+		secret = t.indexSecret(by.secretID)
 	}
-	return secret, why
+	if secret < 0 {
+		return ReasonWrongSecret
+	}
+	g.shared, g.ctx, g.token, g.secret, g.lived = m.shared, ctx, t, secret, p.secrets()
+	if g.lived == maxSecrets && m.hasPassed(p.secretExpiry(1)) {
+		g.lived = 1
+	}
+	if reason := g.ended(); reason != "" {
+		return reason
+	}
+	if p.isDisabled() {
+		return ReasonDisabled
+	}
+	return ""
 }
 
-// grant admits a login, and tells the observers.
-func (m *Manager) grant(ctx context.Context, event Event, t *cached, secret int, now time.Time) *Grant {
-	e := t.entry // a copy: the token is shared
-	e.dropEndedSecrets(now)
-	event.TokenID, event.TokenName, event.Owner, event.Outcome = e.ID, e.Name, e.Owner, Succeeded
-	m.observe(ctx, event)
-	return &Grant{shared: m.shared, ctx: ctx, token: e.Token, secret: t.Secrets[secret], rights: t.rights}
+// admitted tells the observers of a grant.
+func (m *Manager) admitted(g *Grant) *Grant {
+	if m.isObserved() {
+		m.observe(g.ctx, g.event(OpAuthenticate))
+	}
+	return g
 }
 
 // refuse tells the observers why, and the caller nothing but that.
@@ -127,18 +169,6 @@ func (m *Manager) refuse(ctx context.Context, event Event, reason Reason) error 
 	event.Outcome, event.Reason = Denied, reason
 	m.observe(ctx, event)
 	return ErrUnauthenticated
-}
-
-// indexDigest returns which secret has the digest, or -1. It looks at all of
-// them, and at each in constant time.
-func (e *entry) indexDigest(presented digest) int {
-	index := -1
-	for i := range e.digests {
-		if subtle.ConstantTimeCompare(e.digests[i][:], presented[:]) == 1 {
-			index = i
-		}
-	}
-	return index
 }
 
 // A Grant is what an authenticated login may do: an immutable view of its
@@ -150,20 +180,21 @@ func (e *entry) indexDigest(presented digest) int {
 type Grant struct {
 	shared *shared
 	ctx    context.Context // of its Authenticate, for the observers
-	token  Token
-	secret Secret
-	rights []right // of token.Scopes, in their order
+	token  snapshot
+	secret int // which of the token's
+	lived  int // how many secrets the token had then
 }
 
 // Token returns the token as it stood when the grant was made.
-func (g *Grant) Token() Token {
-	t := g.token
-	t.Scopes, t.Secrets = slices.Clone(t.Scopes), slices.Clone(t.Secrets)
-	return t
-}
+func (g *Grant) Token() Token { return g.token.token(g.lived) }
 
 // Secret returns which of the token's secrets the login proved.
-func (g *Grant) Secret() Secret { return g.secret }
+func (g *Grant) Secret() Secret {
+	if g.token.IsNone() {
+		return Secret{}
+	}
+	return g.token.secret(g.secret)
+}
 
 // Authorize returns nil if the token's scopes together allow every action of a
 // on the repository path, checked against the OCI name grammar and never
@@ -203,7 +234,7 @@ func (g *Grant) conclude(path string, a Action, reason Reason, scopes []Scope) e
 // CanList reports whether [Grant.AuthorizeList] would return nil. No observer
 // is told.
 func (g *Grant) CanList() bool {
-	return g.ended() == "" && slices.ContainsFunc(g.rights, func(r right) bool { return r.actions.Has(List) })
+	return g.ended() == "" && Action(g.token.Value().Actions()).Has(List)
 }
 
 // A Decision says what [Grant.Authorize] answers, and why.
@@ -240,23 +271,35 @@ func (g *Grant) decide(path string, a Action, explain bool) (Reason, []Scope) {
 	case a == 0 || a&^allActions != 0:
 		return ReasonInvalidAction, nil
 	}
+	all := uint8(sameTypes(a))
+	if explain {
+		return g.explain(path, a, all)
+	}
+	rules := g.token.Value()
+	got := rules.Match(path, uint8(a))
+	switch {
+	case Action(got).Has(a):
+		return "", nil
+	case got != 0 || rules.Match(path, all) != 0:
+		return ReasonMissingAction, nil
+	}
+	return ReasonNoScope, nil
+}
+
+// explain decides by all scopes that match the path and have any of these
+// actions, one by one in their order.
+func (g *Grant) explain(path string, a Action, all uint8) (Reason, []Scope) {
 	var got Action
 	var scopes []Scope
-	matched := false
-	for i, r := range g.rights {
-		if r.actions&sameTypes(a) == 0 || !r.path.Match(path) {
-			continue
-		}
-		matched = true
-		got |= r.actions
-		if explain {
-			scopes = append(scopes, g.token.Scopes[i])
-		}
+	for _, i := range g.token.Value().Matching(path, all) {
+		scope := g.token.scope(i)
+		got |= scope.Actions
+		scopes = append(scopes, scope)
 		if got.Has(a) {
 			return "", needed(scopes, a)
 		}
 	}
-	if matched {
+	if len(scopes) > 0 {
 		return ReasonMissingAction, scopes
 	}
 	return ReasonNoScope, nil
@@ -289,13 +332,14 @@ func needed(scopes []Scope, a Action) []Scope {
 // ended returns why the grant is over by itself, "" if it is not. It leaves
 // the clock alone when neither token nor secret has an end.
 func (g *Grant) ended() Reason {
-	if g.token.ExpiresAt.IsZero() && g.secret.ExpiresAt.IsZero() {
+	if g.token.IsNone() {
 		return ""
 	}
-	switch now := g.shared.now(); {
-	case hasEnded(g.token.ExpiresAt, now):
+	p := g.token.proofs()
+	switch {
+	case g.shared.hasPassed(p.expiry()):
 		return ReasonExpired
-	case hasEnded(g.secret.ExpiresAt, now):
+	case g.shared.hasPassed(p.secretExpiry(g.secret)):
 		return ReasonSecretEnded
 	}
 	return ""
@@ -305,22 +349,25 @@ func (g *Grant) observe(path string, a Action, reason Reason, scopes []Scope) {
 	if !g.shared.isObserved() {
 		return
 	}
-	event := Event{
-		Operation: OpAuthorize,
-		Outcome:   Succeeded,
-		Registry:  g.token.Registry,
-		TokenID:   g.token.ID,
-		TokenName: g.token.Name,
-		Owner:     g.token.Owner,
-		Path:      auditablePath(path),
-		Action:    a,
-		Scopes:    scopes,
-		Reason:    reason,
-	}
+	event := g.event(OpAuthorize)
+	event.Path, event.Action, event.Scopes, event.Reason = auditablePath(path), a, scopes, reason
 	if reason != "" {
 		event.Outcome = Denied
 	}
 	g.shared.observe(g.ctx, event)
+}
+
+// event begins an event about the grant's token.
+func (g *Grant) event(op Operation) Event {
+	registry, name := g.token.Key()
+	return Event{
+		Operation: op,
+		Outcome:   Succeeded,
+		Registry:  registry,
+		TokenID:   uuid.UUID(g.token.ID()),
+		TokenName: name,
+		Owner:     g.token.owner(),
+	}
 }
 
 // auditableName returns a name that may be shown to observers: "" if it could

@@ -5,8 +5,17 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/google/uuid"
+
 	"github.com/regtoken/regtoken/store"
 )
+
+// A tokenKey is what a token is looked for by in the store: its registry and
+// name, or its ID.
+type tokenKey struct {
+	registry, name string
+	id             uuid.UUID // if name is ""
+}
 
 // flights lets calls that ask for the same token at the same time share one
 // read of the store. A call never shares a read that began before it did: it
@@ -26,7 +35,7 @@ type lane struct {
 // A flight is one read of the store, for all who wait for it.
 type flight struct {
 	done  chan struct{}
-	token *cached
+	token snapshot
 	err   error
 }
 
@@ -34,7 +43,7 @@ type flight struct {
 var errAbandoned = errors.New("abandoned")
 
 // do returns what read does, called now or by another call that began since.
-func (fs *flights) do(ctx context.Context, key tokenKey, read func(context.Context) (*cached, error)) (*cached, error) {
+func (fs *flights) do(ctx context.Context, key tokenKey, read func(context.Context) (snapshot, error)) (snapshot, error) {
 	for {
 		f, before, leads := fs.join(key)
 		if leads {
@@ -46,7 +55,7 @@ func (fs *flights) do(ctx context.Context, key tokenKey, read func(context.Conte
 				return f.token, f.err
 			}
 		case <-ctx.Done():
-			return nil, unavailable(ctx.Err())
+			return snapshot{}, unavailable(ctx.Err())
 		}
 	}
 }
@@ -72,14 +81,14 @@ func (fs *flights) join(key tokenKey) (f, before *flight, leads bool) {
 	return l.next, nil, false
 }
 
-func (fs *flights) lead(ctx context.Context, key tokenKey, f, before *flight, read func(context.Context) (*cached, error)) (*cached, error) {
+func (fs *flights) lead(ctx context.Context, key tokenKey, f, before *flight, read func(context.Context) (snapshot, error)) (snapshot, error) {
 	f.err = errAbandoned // until there is an answer
 	defer fs.land(key, f)
 	if before != nil {
 		select {
 		case <-before.done:
 		case <-ctx.Done():
-			return nil, unavailable(ctx.Err())
+			return snapshot{}, unavailable(ctx.Err())
 		}
 	}
 	token, err := read(ctx)
@@ -106,16 +115,16 @@ func (fs *flights) land(key tokenKey, f *flight) {
 
 // readToken asks the store for a token, for this call and those like it. Errors:
 // ErrNotFound, ErrUnavailable, ErrInvalid.
-func (m *Manager) readToken(ctx context.Context, key tokenKey) (*cached, error) {
+func (m *Manager) readToken(ctx context.Context, key tokenKey) (snapshot, error) {
 	m.live.misses.Add(1)
 	ctx, cancel := context.WithTimeout(ctx, m.live.storeTimeout)
 	defer cancel()
-	return m.live.flights.do(ctx, key, func(ctx context.Context) (*cached, error) {
+	return m.live.flights.do(ctx, key, func(ctx context.Context) (snapshot, error) {
 		select {
 		case m.live.reads <- struct{}{}:
 			defer func() { <-m.live.reads }()
 		case <-ctx.Done():
-			return nil, unavailable(ctx.Err())
+			return snapshot{}, unavailable(ctx.Err())
 		}
 		m.live.storeReads.Add(1)
 		return m.fetch(ctx, key)
@@ -124,12 +133,12 @@ func (m *Manager) readToken(ctx context.Context, key tokenKey) (*cached, error) 
 
 // fetch reads a token from the store, and keeps it if the feed will tell of
 // its changes. Of one that cannot be read it returns the name with the error.
-func (m *Manager) fetch(ctx context.Context, key tokenKey) (*cached, error) {
+func (m *Manager) fetch(ctx context.Context, key tokenKey) (snapshot, error) {
 	if m.live.cursor.Load() == nil {
 		return m.load(ctx, key)
 	}
 	f := m.live.begin()
-	var whole *cached
+	var whole snapshot
 	defer func() { m.live.end(f, whole) }() // also if the store panics
 	token, err := m.load(ctx, key)
 	if err == nil {
@@ -138,7 +147,7 @@ func (m *Manager) fetch(ctx context.Context, key tokenKey) (*cached, error) {
 	return token, err
 }
 
-func (m *Manager) load(ctx context.Context, key tokenKey) (*cached, error) {
+func (m *Manager) load(ctx context.Context, key tokenKey) (snapshot, error) {
 	var r store.Record
 	var err error
 	if key.name != "" {
@@ -147,7 +156,7 @@ func (m *Manager) load(ctx context.Context, key tokenKey) (*cached, error) {
 		r, err = m.record(ctx, key.id)
 	}
 	if err != nil {
-		return nil, err
+		return snapshot{}, err
 	}
-	return newCached(r)
+	return newSnapshot(r)
 }

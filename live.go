@@ -7,6 +7,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/regtoken/regtoken/internal/counter"
+	"github.com/regtoken/regtoken/internal/flat"
 	"github.com/regtoken/regtoken/store"
 )
 
@@ -48,7 +52,8 @@ type live struct {
 	cursor    atomic.Pointer[store.Cursor] // the cache knows all before it; nil: nothing
 	asOf      atomic.Pointer[time.Time]    // and nothing was missing then; nil: never
 
-	hits, misses, storeReads, feedReads, feedErrors, resets atomic.Uint64
+	hits                                              counter.Counter
+	misses, storeReads, feedReads, feedErrors, resets atomic.Uint64
 }
 
 func newLive(s store.Store, o Options) *live {
@@ -66,13 +71,25 @@ func newLive(s store.Store, o Options) *live {
 }
 
 // cachedToken returns the token under the key if it is kept, and what is kept
-// is fresh. Freshness is settled first: looked up before, a token could be
-// forgotten as the feed moves on, and count as fresh all the same.
-func (l *live) cachedToken(ctx context.Context, key tokenKey) *cached {
+// is fresh; else the zero snapshot. Freshness is settled first: looked up
+// before, a token could be forgotten as the feed moves on, and count as fresh
+// all the same.
+func (l *live) cachedToken(ctx context.Context, key *flat.Key) snapshot {
 	if !l.isFresh(ctx) {
-		return nil
+		return snapshot{}
 	}
 	return l.get(key)
+}
+
+// cachedTokenByID is cachedToken for a registry's token by its ID.
+func (l *live) cachedTokenByID(ctx context.Context, registry string, id uuid.UUID) snapshot {
+	if !l.isFresh(ctx) {
+		return snapshot{}
+	}
+	if t := l.getByID(id); !t.IsNone() && t.KeyBegins(registry) {
+		return t
+	}
+	return snapshot{}
 }
 
 func (l *live) isFresh(ctx context.Context) bool {

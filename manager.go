@@ -72,6 +72,7 @@ const (
 type Manager struct {
 	*shared
 	registry string
+	isValid  bool // whether registry can be one's name
 }
 
 // shared is what all views of one Manager have in common.
@@ -111,7 +112,7 @@ func NewManager(s store.Store, opts *Options) (*Manager, error) {
 	if err := v.err(); err != nil {
 		return nil, err
 	}
-	return &Manager{shared: &shared{store: s, options: o, live: newLive(s, o)}}, nil
+	return (&Manager{shared: &shared{store: s, options: o, live: newLive(s, o)}}).Registry(""), nil
 }
 
 // Registry returns the same Manager looking at the registry of this name: ""
@@ -123,7 +124,7 @@ func NewManager(s store.Store, opts *Options) (*Manager, error) {
 // A view sees no other registry's tokens, not even by ID. [Manager.Run] and
 // [Manager.Sweep] serve the whole store from any view.
 func (m *Manager) Registry(name string) *Manager {
-	return &Manager{shared: m.shared, registry: name}
+	return &Manager{shared: m.shared, registry: name, isValid: name == "" || isTokenName(name)}
 }
 
 // validation begins the validation of an input with that of the view itself.
@@ -138,3 +139,9 @@ func (m *Manager) validation() validation {
 // now reads the clock, without its monotonic part: an instant is compared with
 // what a store kept.
 func (s *shared) now() time.Time { return s.options.Now().Round(0).UTC() }
+
+// hasPassed reports whether an expiry in milliseconds has come. It leaves the
+// clock alone if it never will.
+func (s *shared) hasPassed(expiry int64) bool {
+	return expiry != never && s.now().UnixMilli() >= expiry
+}

@@ -21,6 +21,7 @@ const (
 
 	minPrefixLength = 2
 	maxPrefixLength = 16
+	maxSecretLength = maxPrefixLength + 1 + bodyLength
 )
 
 // SecretPattern is a regular expression (RE2 syntax) for what looks like a
@@ -44,18 +45,19 @@ func newSecret(prefix string) string {
 			n++
 		}
 	}
-	b.WriteString(secretChecksum(b.String()))
+	sum := secretChecksum(b.String())
+	b.Write(sum[:])
 	return b.String()
 }
 
-func secretChecksum(text string) string {
-	var digits [checksumLength]byte
+// secretChecksum returns the checksum of a secret but for that, in digits.
+func secretChecksum(text string) (digits [checksumLength]byte) {
 	sum := crc32.ChecksumIEEE([]byte(text))
 	for i := range digits {
 		digits[checksumLength-1-i] = base62[sum%62]
 		sum /= 62
 	}
-	return string(digits[:])
+	return digits
 }
 
 // isSecret reports whether text has the form of a secret and the right
@@ -76,7 +78,8 @@ func isSecret(text string) bool {
 		}
 	}
 	split := len(text) - checksumLength
-	return secretChecksum(text[:split]) == text[split:]
+	sum := secretChecksum(text[:split])
+	return string(sum[:]) == text[split:]
 }
 
 // FindSecrets returns where in text secrets of this library stand, as pairs of
@@ -115,7 +118,11 @@ func redactSecrets(text string) string { return secretLike.ReplaceAllString(text
 // random, so a slow password hash would protect nothing.
 type digest = [sha256.Size]byte
 
-func digestOf(secret string) digest { return sha256.Sum256([]byte(secret)) }
+// digestOf returns the digest of a secret, of at most maxSecretLength bytes.
+func digestOf(secret string) digest {
+	var text [maxSecretLength]byte // on the stack
+	return sha256.Sum256(text[:copy(text[:], secret)])
+}
 
 // A Password holds a secret and keeps it from leaking: printed in any way,
 // logged, or encoded as JSON or text, it is "[redacted]", also inside other

@@ -23,8 +23,8 @@ type mutant struct {
 var mutants = []mutant{
 	{
 		"fill without poisoning", "cache.go",
-		`if t == nil || f.poisoned || f.changed[t.ID] > t.rev || t.weight > c.limit {`,
-		`if t == nil || t.weight > c.limit {`,
+		`if t.IsNone() || f.poisoned || f.changed[uuid.UUID(t.ID())] > store.Rev(t.Rev()) {`,
+		`if t.IsNone() {`,
 	},
 	{
 		"freshness stamped after the answer", "live.go",

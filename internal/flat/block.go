@@ -1,0 +1,133 @@
+package flat
+
+import (
+	"slices"
+	"sync/atomic"
+)
+
+const smallestBlock = 512 // words
+
+// A block is memory for records, one behind the other.
+type block[V any] struct {
+	words  []uint64             // all of it; what is taken never changes, flags aside
+	values atomic.Pointer[[]*V] // that its records share
+
+	taken  int
+	places map[*V]int // of values, while the block is the last
+}
+
+func newBlock[V any](words int) *block[V] {
+	b := &block[V]{words: make([]uint64, words), places: make(map[*V]int)}
+	b.values.Store(new([]*V))
+	return b
+}
+
+// record returns the record that begins at the offset.
+func (b *block[V]) record(offset int) Record[V] {
+	h := header(atomic.LoadUint64(&b.words[offset]))
+	end := offset + h.size()
+	return Record[V]{b.words[offset:end:end], (*b.values.Load())[h.value()]}
+}
+
+// fits reports whether there is room for a record.
+func (b *block[V]) fits(r Record[V]) bool { return len(r.words) <= len(b.words)-b.taken }
+
+// add copies a record that fits, under these flags, and returns its offset.
+func (b *block[V]) add(r Record[V], flags uint64) (offset int) {
+	offset = b.taken
+	h := r.header()
+	copy(b.words[offset+1:], r.words[1:])
+	b.words[offset] = newHeader(h.size(), h.keySize(), b.share(r.value)) | flags
+	b.taken += len(r.words)
+	return offset
+}
+
+// share returns the place of the value among those of the block.
+func (b *block[V]) share(v *V) int {
+	values := *b.values.Load()
+	i, ok := b.places[v]
+	if !ok {
+		i = len(values)
+		values = append(values, v)
+		b.values.Store(&values)
+		b.places[v] = i
+	}
+	return i
+}
+
+// seal gives back what only the last block needs.
+func (b *block[V]) seal() {
+	b.places = nil
+	values := slices.Clip(*b.values.Load())
+	b.values.Store(&values)
+}
+
+// blocks are the blocks in use, by number and by age.
+type blocks[V any] struct {
+	byNumber atomic.Pointer[[]atomic.Pointer[block[V]]]
+	free     []int // numbers that were in use
+	order    []int // numbers, the oldest block first; the last one is appended to
+}
+
+// clear takes all blocks out of use.
+func (bs *blocks[V]) clear() {
+	numbers := make([]atomic.Pointer[block[V]], 1) // there is no block 0
+	bs.byNumber.Store(&numbers)
+	bs.free, bs.order = nil, nil
+}
+
+// at returns the block of a number, nil if none has it. Readers may ask for
+// one that was in use.
+func (bs *blocks[V]) at(number int) *block[V] {
+	numbers := *bs.byNumber.Load()
+	if number >= len(numbers) { // Clear was called since
+		return nil
+	}
+	return numbers[number].Load()
+}
+
+// add begins a new block; false if there is no number for it.
+func (bs *blocks[V]) add(b *block[V]) bool {
+	if len(bs.free) == 0 && !bs.makeNumbers() {
+		return false
+	}
+	number := bs.free[len(bs.free)-1]
+	bs.free = bs.free[:len(bs.free)-1]
+	(*bs.byNumber.Load())[number].Store(b)
+	bs.order = append(bs.order, number)
+	return true
+}
+
+// makeNumbers doubles how many numbers there are.
+func (bs *blocks[V]) makeNumbers() bool {
+	old := *bs.byNumber.Load()
+	if len(old) == maxBlocks {
+		return false
+	}
+	numbers := make([]atomic.Pointer[block[V]], min(2*len(old), maxBlocks))
+	for i := range old {
+		numbers[i].Store(old[i].Load())
+	}
+	for i := len(numbers) - 1; i >= len(old); i-- {
+		bs.free = append(bs.free, i)
+	}
+	bs.byNumber.Store(&numbers)
+	return true
+}
+
+// last returns the number of the block that is appended to, 0 if there is
+// none.
+func (bs *blocks[V]) last() int {
+	if len(bs.order) == 0 {
+		return 0
+	}
+	return bs.order[len(bs.order)-1]
+}
+
+// dropOldest takes the oldest block out of use.
+func (bs *blocks[V]) dropOldest() {
+	number := bs.order[0]
+	bs.order = bs.order[1:]
+	(*bs.byNumber.Load())[number].Store(nil)
+	bs.free = append(bs.free, number)
+}

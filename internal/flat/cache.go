@@ -1,0 +1,229 @@
+package flat
+
+import (
+	"hash/maphash"
+	"sync/atomic"
+)
+
+const (
+	smallestTable = 64 // slots
+
+	// maxChances is how many used records one eviction passes over before it
+	// takes a used one as well: an insert must not go through all records
+	// because all of them were used.
+	maxChances = 128
+
+	// compactSteps is how many records are moved at most for each that dies,
+	// while much of the memory is dead.
+	compactSteps = 8
+)
+
+// A Cache keeps records, at most so many by weight; those not used lately make
+// room for others. Get, GetByID, Len and Evictions may be called by any number
+// of goroutines, at any time. Of all other methods, no two may be called at a
+// time. Make one with New.
+//
+// A Get that begins after Put, Remove or Clear has returned sees what it did.
+// While one of them is under way a Get may miss a record that stays.
+type Cache[V any] struct {
+	seed   maphash.Seed
+	byKey  atomic.Pointer[table]
+	byID   atomic.Pointer[table]
+	blocks blocks[V]
+
+	limit, weight    int
+	weigh            func(Record[V]) int
+	words, deadWords int // in all blocks
+	hand             int // the offset in the oldest block behind which records may be alive
+	count            atomic.Int64
+	evictions        atomic.Uint64
+}
+
+// New returns an empty cache for records of this weight in all. weigh returns
+// the weight of one, which is at least 1 and never changes.
+func New[V any](limit int, weigh func(Record[V]) int) *Cache[V] {
+	c := &Cache[V]{seed: maphash.MakeSeed(), limit: limit, weigh: weigh}
+	c.Clear()
+	return c
+}
+
+// Len returns how many records there are.
+func (c *Cache[V]) Len() int { return int(c.count.Load()) }
+
+// Evictions returns how many records have made room for others.
+func (c *Cache[V]) Evictions() uint64 { return c.evictions.Load() }
+
+// Get returns the record with the key, the zero Record if there is none.
+func (c *Cache[V]) Get(k *Key) Record[V] {
+	r, _ := c.findKey(k)
+	r.use()
+	return r
+}
+
+// GetByID returns the record with the ID, the zero Record if there is none.
+func (c *Cache[V]) GetByID(id ID) Record[V] {
+	r, _ := c.findID(id)
+	r.use()
+	return r
+}
+
+func (c *Cache[V]) findKey(k *Key) (Record[V], place) {
+	s := search[V]{blocks: &c.blocks, current: &c.byKey, tag: c.keyTag(k)}
+	for {
+		if r, p := s.next(); r.IsNone() || r.hasKey(k) {
+			return r, p
+		}
+	}
+}
+
+func (c *Cache[V]) findID(id ID) (Record[V], place) {
+	s := search[V]{blocks: &c.blocks, current: &c.byID, tag: c.idTag(id)}
+	for {
+		if r, p := s.next(); r.IsNone() || r.ID() == id {
+			return r, p
+		}
+	}
+}
+
+func (c *Cache[V]) keyTag(k *Key) uint64 { return tagOf(maphash.Bytes(c.seed, k.text[:k.size])) }
+
+func (c *Cache[V]) idTag(id ID) uint64 { return tagOf(maphash.Bytes(c.seed, id[:])) }
+
+// Put forgets the records with this one's key or ID, and keeps a copy of it,
+// unless it weighs more than all may.
+func (c *Cache[V]) Put(r Record[V]) {
+	k := r.key()
+	if old, p := c.findKey(&k); !old.IsNone() {
+		c.remove(old, p)
+	}
+	c.Remove(r.ID())
+	if c.weigh(r) > c.limit {
+		return
+	}
+	for c.weight+c.weigh(r) > c.limit {
+		c.evict()
+	}
+	p, ok := c.add(r, 0)
+	if !ok {
+		return
+	}
+	c.makeRoom(&c.byKey)
+	c.makeRoom(&c.byID)
+	c.byKey.Load().insert(c.keyTag(&k), p)
+	c.byID.Load().insert(c.idTag(r.ID()), p)
+	c.weight += c.weigh(r)
+	c.count.Add(1)
+}
+
+// Remove forgets the record with the ID, if there is one.
+func (c *Cache[V]) Remove(id ID) {
+	if r, p := c.findID(id); !r.IsNone() {
+		c.remove(r, p)
+	}
+}
+
+// Clear forgets all records.
+func (c *Cache[V]) Clear() {
+	slots := min(smallestTable, c.mostSlots())
+	c.byKey.Store(newTable(slots))
+	c.byID.Store(newTable(slots))
+	c.blocks.clear() // only now: who has found an old table unchanged may look there
+	c.weight, c.words, c.deadWords, c.hand = 0, 0, 0, 0
+	c.count.Store(0)
+}
+
+// mostSlots returns how large a table may become: its records have a weight of
+// 1 at least.
+func (c *Cache[V]) mostSlots() int { return slotsFor(c.limit) }
+
+// makeRoom enlarges a table that is too full for another slot.
+func (c *Cache[V]) makeRoom(current *atomic.Pointer[table]) {
+	if t := current.Load(); t.isFull() {
+		current.Store(t.enlarged(min(2*len(t.slots), c.mostSlots())))
+	}
+}
+
+// remove forgets a record.
+func (c *Cache[V]) remove(r Record[V], p place) {
+	k := r.key()
+	c.byKey.Load().remove(c.keyTag(&k), p)
+	c.byID.Load().remove(c.idTag(r.ID()), p)
+	c.weight -= c.weigh(r)
+	c.count.Add(-1)
+	c.bury(r)
+	for range compactSteps {
+		if c.deadWords <= c.words/2+smallestBlock {
+			return
+		}
+		if r, p := c.oldest(); !r.IsNone() {
+			c.move(r, p, r.flags())
+		}
+	}
+}
+
+// bury notes that no table leads to a record any more.
+func (c *Cache[V]) bury(r Record[V]) {
+	r.set(flagDead)
+	c.deadWords += len(r.words)
+}
+
+// evict forgets the oldest record that was not used since it was put, or since
+// it was last passed over.
+func (c *Cache[V]) evict() {
+	r, p := c.oldest()
+	for chances := maxChances; r.is(flagUsed) && chances > 0; chances-- {
+		c.move(r, p, r.flags()&^flagUsed)
+		r, p = c.oldest()
+	}
+	c.remove(r, p)
+	c.evictions.Add(1)
+}
+
+// oldest returns the record that was put or moved before all others, and takes
+// blocks out of use that are behind it.
+func (c *Cache[V]) oldest() (Record[V], place) {
+	for len(c.blocks.order) > 0 {
+		number := c.blocks.order[0]
+		b := c.blocks.at(number)
+		for c.hand < b.taken {
+			r := b.record(c.hand)
+			if !r.is(flagDead) {
+				return r, newPlace(number, c.hand)
+			}
+			c.hand += len(r.words)
+		}
+		c.blocks.dropOldest()
+		c.words -= b.taken
+		c.deadWords -= b.taken
+		c.hand = 0
+	}
+	return Record[V]{}, 0
+}
+
+// move puts a record at the end, if there is room.
+func (c *Cache[V]) move(r Record[V], from place, flags uint64) {
+	to, ok := c.add(r, flags)
+	if !ok {
+		return
+	}
+	k := r.key()
+	c.byKey.Load().move(c.keyTag(&k), from, to)
+	c.byID.Load().move(c.idTag(r.ID()), from, to)
+	c.bury(r)
+}
+
+// add copies a record to the end; false if there is no room for more blocks.
+func (c *Cache[V]) add(r Record[V], flags uint64) (place, bool) {
+	b := c.blocks.at(c.blocks.last())
+	if b == nil || !b.fits(r) {
+		if b != nil {
+			b.seal()
+		}
+		b = newBlock[V](max(len(r.words), min(max(smallestBlock, c.words), blockWords)))
+		if !c.blocks.add(b) {
+			return 0, false
+		}
+	}
+	c.words += len(r.words)
+	return newPlace(c.blocks.last(), b.add(r, flags)), true
+}

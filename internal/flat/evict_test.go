@@ -1,0 +1,106 @@
+package flat_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/regtoken/regtoken/internal/flat"
+)
+
+// TestLimit: the weight never passes the limit, and what is there is right.
+func TestLimit(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, limit := range []int{1, 2, 7, 100, 1000} {
+		c, last := flat.New(limit, weigh), model{}
+		for rev := range int64(20 * limit) {
+			i := random.IntN(3*limit + 3)
+			last[i] = newRecord(i, rev, 1+random.IntN(3), nil)
+			c.Put(last[i])
+			if rev%int64(limit) > 0 && rev < int64(20*limit-1) {
+				continue
+			}
+			weight, n := 0, 0
+			for i, want := range last {
+				if got := c.Get(keyOf(i)); !got.IsNone() {
+					requireRecord(t, want, got)
+					requireRecord(t, want, c.GetByID(idOf(i)))
+					weight += weigh(got)
+					n++
+				}
+			}
+			require.LessOrEqual(t, weight, limit)
+			require.Equal(t, n, c.Len())
+		}
+		require.Positive(t, c.Evictions())
+	}
+}
+
+// TestUsedStay: those looked up between two inserts are not evicted.
+func TestUsedStay(t *testing.T) {
+	const limit, used = 100, 10
+	c := flat.New(limit, weigh)
+	for i := range 50 * limit {
+		c.Put(newRecord(i, 1, 1, nil))
+		for often := range min(i+1, used) {
+			if c.Get(keyOf(often)).IsNone() {
+				t.Fatal(often, "was evicted")
+			}
+		}
+	}
+	require.Equal(t, limit, c.Len())
+	require.EqualValues(t, 49*limit, c.Evictions())
+}
+
+// TestAllUsed: where all were used an insert still ends soon, and evicts one.
+func TestAllUsed(t *testing.T) {
+	const limit = 5000
+	c := flat.New(limit, weigh)
+	for i := range limit {
+		c.Put(newRecord(i, 1, 1, nil))
+		c.Get(keyOf(i))
+	}
+	moved := flat.Moved(c, func() { c.Put(newRecord(limit, 1, 1, nil)) })
+	require.LessOrEqual(t, moved, flat.MaxChances+flat.CompactSteps)
+	require.Equal(t, limit, c.Len())
+	require.EqualValues(t, 1, c.Evictions())
+}
+
+func TestTooHeavyIsNotKept(t *testing.T) {
+	c := flat.New(3, weigh)
+	c.Put(newRecord(1, 1, 3, nil))
+	c.Put(newRecord(2, 1, 4, nil))
+	require.False(t, c.Get(keyOf(1)).IsNone(), "it made no room")
+	require.Equal(t, 1, c.Len())
+	c.Put(newRecord(1, 2, 4, nil))
+	require.Zero(t, c.Len(), "nor is an older state of it")
+
+	none := flat.New(0, weigh)
+	none.Put(newRecord(1, 1, 1, nil))
+	require.Zero(t, none.Len())
+}
+
+// TestMemoryIsBounded: however often records change, what is dead is no more
+// than what is alive, but for some blocks.
+func TestMemoryIsBounded(t *testing.T) {
+	const n = 5_000
+	c := flat.New(n, weigh)
+	alive := 0
+	for i := range n {
+		r := newRecord(i, 0, 1, nil)
+		alive += flat.Words(r)
+		c.Put(r)
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 10 * n { // to the same size, so that alive stays
+		c.Put(newRecord(random.IntN(n), 0, 1, nil))
+		if words := flat.MemoryWords(c); words > 2*alive+alive/4+2*flat.BlockWords {
+			t.Fatal(words, "words for", alive)
+		}
+	}
+	for i := range n {
+		c.Remove(idOf(i))
+	}
+	require.LessOrEqual(t, flat.MemoryWords(c), 2*flat.BlockWords)
+}

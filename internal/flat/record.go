@@ -1,0 +1,151 @@
+package flat
+
+import (
+	"encoding/binary"
+	"sync/atomic"
+)
+
+// A Record is one record as it was put: its payload, and the value it shares
+// with others. The zero Record is none. It stays what it is, whatever happens
+// in the cache, and keeps its block in memory: hold it no longer than a request
+// lasts. It is safe for concurrent use.
+//
+// Its words are: the header; the key, padded with zeros; the payload; the
+// revision; the ID.
+type Record[V any] struct {
+	words []uint64
+	value *V
+}
+
+// The header has, from the lowest bit on: 8 flags, and 16 bits each for the
+// size of the record in words, that of the key in bytes, and the place of the
+// value in its block. Only the flags change.
+type header uint64
+
+const (
+	flagUsed uint64 = 1 << iota // since the hand last passed it
+	flagDead                    // no table leads to it any more
+	flagMark                    // the first of the marks
+)
+
+// Marks is how many marks a record has room for.
+const Marks = 2
+
+const (
+	flagBits  = 8
+	fieldBits = 16
+	fieldMask = 1<<fieldBits - 1
+
+	// MaxPayload is the most words of a payload: all fields fit then, and any
+	// block has room for the record.
+	MaxPayload = 4096
+
+	tailWords = 3 // the revision and the ID
+)
+
+func newHeader(size, keySize, value int) uint64 {
+	return uint64(size)<<flagBits | uint64(keySize)<<(flagBits+fieldBits) | uint64(value)<<(flagBits+2*fieldBits)
+}
+
+func (h header) size() int    { return int(h >> flagBits & fieldMask) }
+func (h header) keySize() int { return int(h >> (flagBits + fieldBits) & fieldMask) }
+func (h header) value() int   { return int(h >> (flagBits + 2*fieldBits) & fieldMask) }
+
+// NewRecord returns a record that no cache holds: what Put would keep. The
+// payload has at most MaxPayload words.
+func NewRecord[V any](k *Key, id ID, rev int64, payload []uint64, value *V) Record[V] {
+	size := 1 + k.words() + len(payload) + tailWords
+	words := make([]uint64, size)
+	words[0] = newHeader(size, k.size, 0)
+	for i := range k.words() {
+		words[1+i] = k.word(i)
+	}
+	copy(words[1+k.words():], payload)
+	words[size-3] = uint64(rev)
+	words[size-2] = binary.LittleEndian.Uint64(id[:8])
+	words[size-1] = binary.LittleEndian.Uint64(id[8:])
+	return Record[V]{words, value}
+}
+
+func (r Record[V]) header() header { return header(atomic.LoadUint64(&r.words[0])) }
+
+// IsNone reports whether r is the zero Record.
+func (r Record[V]) IsNone() bool { return len(r.words) == 0 }
+
+// Payload returns the payload. It must not be changed.
+func (r Record[V]) Payload() []uint64 {
+	return r.words[1+wordsFor(r.header().keySize()) : len(r.words)-tailWords]
+}
+
+// Value returns the value.
+func (r Record[V]) Value() *V { return r.value }
+
+// Rev returns the revision.
+func (r Record[V]) Rev() int64 { return int64(r.words[len(r.words)-3]) }
+
+// ID returns the ID.
+func (r Record[V]) ID() (id ID) {
+	binary.LittleEndian.PutUint64(id[:8], r.words[len(r.words)-2])
+	binary.LittleEndian.PutUint64(id[8:], r.words[len(r.words)-1])
+	return id
+}
+
+// Key returns the two texts of the key.
+func (r Record[V]) Key() (first, second string) {
+	k := r.key()
+	text := k.text[:k.size]
+	for i, b := range text {
+		if b == 0 {
+			return string(text[:i]), string(text[i+1:])
+		}
+	}
+	return string(text), ""
+}
+
+// KeyBegins reports whether first is the first text of the key.
+func (r Record[V]) KeyBegins(first string) bool {
+	k := r.key()
+	return len(first) < k.size && string(k.text[:len(first)]) == first && k.text[len(first)] == 0
+}
+
+func (r Record[V]) key() (k Key) {
+	k.size = r.header().keySize()
+	for i := range k.words() {
+		binary.LittleEndian.PutUint64(k.text[i*wordSize:], r.words[1+i])
+	}
+	return k
+}
+
+// HasMark reports whether the mark i (below Marks) was set. What is moved
+// within the cache keeps its marks.
+func (r Record[V]) HasMark(i int) bool { return r.is(flagMark << i) }
+
+// SetMark sets the mark i: something that was found out about the record and
+// will stay true.
+func (r Record[V]) SetMark(i int) { r.set(flagMark << i) }
+
+func (r Record[V]) hasKey(k *Key) bool {
+	if r.header().keySize() != k.size {
+		return false
+	}
+	for i := range k.words() {
+		if r.words[1+i] != k.word(i) {
+			return false
+		}
+	}
+	return true
+}
+
+// use notes that the record, if it is one, was looked up. It writes only if it
+// must: many cores read the same word.
+func (r Record[V]) use() {
+	if !r.IsNone() && !r.is(flagUsed) {
+		r.set(flagUsed)
+	}
+}
+
+func (r Record[V]) flags() uint64 { return uint64(r.header()) & (1<<flagBits - 1) }
+
+func (r Record[V]) is(flag uint64) bool { return r.flags()&flag != 0 }
+
+func (r Record[V]) set(flag uint64) { atomic.OrUint64(&r.words[0], flag) }
