@@ -77,10 +77,21 @@ func report(args []string) error {
 		return err
 	}
 	about.cpu, about.date = rs.cpu, time.Now().UTC().Format(time.DateOnly)
-	about.command = strings.Join(append([]string{"go run ./benchmarks/report"}, args...), " ")
+	about.command = "go run ./benchmarks/report"
+	for _, arg := range args {
+		about.command += " " + shellWord(arg)
+	}
 	about.failed = failed
 	if err := os.WriteFile(filepath.Join(*out, "RESULTS.md"), []byte(markdown(about, rs)), 0o644); err != nil {
 		return err
 	}
 	return errors.Join(append(failed, writePlots(*out, rs)...)...)
+}
+
+// shellWord writes an argument as a shell reads it.
+func shellWord(arg string) string {
+	if regexp.MustCompile(`^[\w./=:,-]+$`).MatchString(arg) {
+		return arg
+	}
+	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }

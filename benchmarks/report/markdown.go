@@ -204,7 +204,7 @@ func significant(f float64) string {
 		return fmt.Sprintf("%.0f", f)
 	case f >= 10:
 		return fmt.Sprintf("%.1f", f)
-	case f >= 1:
+	case f >= 0.1:
 		return fmt.Sprintf("%.2f", f)
 	default:
 		return strconv.FormatFloat(f, 'g', 2, 64)

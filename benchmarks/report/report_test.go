@@ -72,6 +72,12 @@ func TestReadRefusesWhatIsNoResult(t *testing.T) {
 	require.Error(t, rs.read(strings.NewReader("BenchmarkDecision 1 five ns/op\n")))
 }
 
+func TestShellWord(t *testing.T) {
+	for arg, want := range map[string]string{"-count": "-count", "100ms": "100ms", "a|b": "'a|b'", "it's": `'it'\''s'`, "": "''"} {
+		require.Equal(t, want, shellWord(arg))
+	}
+}
+
 func TestNumbers(t *testing.T) {
 	for seconds, want := range map[float64]string{
 		1.5e-9: "1.50 ns", 45.678e-9: "45.7 ns", 999e-9: "999 ns", 1e-6: "1.00 µs", 0.0123: "12.3 ms", 12.34: "12.3 s", 0.25e-9: "0.25 ns",
