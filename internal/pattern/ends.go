@@ -2,51 +2,45 @@ package pattern
 
 import "strings"
 
-// The ends of a pattern are what any name that it matches begins and ends
-// with, in a form that is small and quick to compare: whoever lacks them is
-// not matched, whoever has them may be.
-type ends struct {
-	prefix, suffix       uint32 // hashes of the literal text before the first and behind the last star
+// ends are the hashes of what any name that matches a pattern begins and ends
+// with: the text before its first star, all of a literal, and the text behind
+// the last.
+type ends struct{ prefix, suffix uint32 }
+
+// A shape is what else can be told of such names without the text.
+type shape struct {
 	prefixLen, suffixLen uint8
-	minLen, maxLen       uint8 // of names
+	before, behind       byte // beside the first star and the last, if there is anything
+	minLen               uint8
 	stars                uint8
 }
 
-func endsOf(text string) ends {
-	stars := strings.Count(text, "*")
+func endsOf(text string) (ends, shape) {
 	var s subject
 	s.read(text)
-	if stars == 0 {
-		n := uint8(len(text))
-		return ends{prefix: s.prefix(n), prefixLen: n, minLen: n, maxLen: n}
+	n := len(text)
+	first, last := strings.IndexByte(text, '*'), strings.LastIndexByte(text, '*')
+	if first < 0 {
+		return ends{prefix: s.prefix(uint8(n))}, shape{prefixLen: uint8(n), minLen: uint8(n)}
 	}
-	prefix, suffix := strings.IndexByte(text, '*'), len(text)-1-strings.LastIndexByte(text, '*')
-	return ends{
-		prefix:    s.prefix(uint8(prefix)),
-		suffix:    s.suffix(uint8(suffix)),
-		prefixLen: uint8(prefix),
-		suffixLen: uint8(suffix),
-		minLen:    uint8(len(text) - stars),
-		maxLen:    MaxLength,
-		stars:     uint8(stars),
+	sh := shape{prefixLen: uint8(first), suffixLen: uint8(n - 1 - last), stars: uint8(strings.Count(text, "*"))}
+	sh.minLen = uint8(n) - sh.stars
+	if first > 0 {
+		sh.before = text[first-1]
 	}
+	if last < n-1 {
+		sh.behind = text[last+1]
+	}
+	return ends{prefix: s.prefix(sh.prefixLen), suffix: s.suffix(sh.suffixLen)}, sh
 }
 
-// admitLength reports whether a name of n bytes may match.
-func (e *ends) admitLength(n int) bool { return n >= int(e.minLen) && n <= int(e.maxLen) }
+// admits reports whether names of n bytes may match.
+func (s *shape) admits(n int) bool { return n == int(s.minLen) || s.stars > 0 && n > int(s.minLen) }
 
-// admit reports whether the name may match, if its length is admitted.
-func (e *ends) admit(name *subject) bool {
-	if e.prefixLen > wordSize || e.suffixLen > wordSize {
-		return e.prefix == name.prefix(e.prefixLen) && e.suffix == name.suffix(e.suffixLen)
-	}
-	return e.prefix == name.shortPrefix(e.prefixLen) && e.suffix == name.shortSuffix(e.suffixLen)
-}
+// literal is what a literal is filed under; it is no hash of a prefix.
+func (e *ends) literal() uint32 { return ^e.prefix }
 
-// literalHash is what a literal is found by. It is none of a prefix.
-func (e *ends) literalHash() uint32 { return ^e.prefix }
-
-// bothHash is what prefix and suffix together are found by.
-func (e *ends) bothHash() uint32 { return hashBoth(e.prefix, e.suffix) }
+// both is what rules are filed under by prefix and suffix.
+func (e *ends) both() uint32 { return hashBoth(e.prefix, e.suffix) }
 
 func hashBoth(prefix, suffix uint32) uint32 { return uint32(mix(uint64(prefix), uint64(suffix))) }

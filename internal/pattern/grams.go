@@ -6,30 +6,26 @@ import (
 	"strings"
 )
 
-// gramSize is how many bytes a gram has. Rules whose pieces are all shorter
-// have grams as long as their longest piece.
-const gramSize = 4
+// The grams of a pattern are all runs of so many bytes between its stars, those
+// of a name all that it holds.
+const (
+	leastGram = 4
+	mostGram  = wordSize
+)
 
-// grams says which grams rules are filed by.
+// grams says which grams rules are filed by. They are of one size, but for
+// those of rules that have nothing so long between their stars.
 type grams struct {
-	sizes  [gramSize + 1]bool
+	sizes  []uint8
 	filter []uint64 // a bit for some of a hash
-	shift  int      // from a hash to its bit
+	shift  uint8    // from a hash to its bit
 }
 
-// gramOf returns the one of the size that ends in the last bytes.
-func gramOf(lastBytes uint32, size int) uint32 { return lastBytes & (1<<(8*size) - 1) }
+// bit returns the place of a gram in the filter. It takes no more than a
+// multiplication: that is done for every byte of a name.
+func (g *grams) bit(gram uint64) uint64 { return gram * key2 >> (g.shift % 64) }
 
-func hashGram(gram uint32, size int) uint32 { return uint32(mix(uint64(gram), uint64(size)<<32)) }
-
-// bit returns the place of the gram in the filter. That asks for no more than
-// a multiplication: it is computed for every byte of a name.
-func (g *grams) bit(gram uint32) uint32 { return gram * 0x9e3779b1 >> g.shift }
-
-func (g *grams) may(gram uint32) bool {
-	bit := g.bit(gram)
-	return g.filter[bit/64]>>(bit%64)&1 == 1
-}
+func hashGram(gram uint64, size uint8) uint32 { return uint32(mix(gram, uint64(size))) }
 
 // fileByGram files rules, each by the gram of its own that is the rarest among
 // them.
@@ -37,92 +33,102 @@ func (x *index) fileByGram(places []int) {
 	if len(places) == 0 {
 		return
 	}
+	size := uint8(mostGram)
+	for _, place := range places {
+		if longest := x.rules[place].longestPiece(); longest >= leastGram {
+			size = min(size, uint8(longest))
+		}
+	}
 	log := max(6, bits.Len(uint(16*len(places))))
 	g := &x.grams
-	g.filter, g.shift = make([]uint64, 1<<(log-6)), 32-log
+	g.filter, g.shift = make([]uint64, 1<<(log-6)), uint8(64-log)
 	counts := make([]uint16, 1<<log)
 	for _, place := range places {
-		for gram := range x.rules[place].grams() {
+		for gram := range x.rules[place].grams(size) {
 			if count := &counts[g.bit(gram)]; *count < 1<<16-1 {
 				*count++
 			}
 		}
 	}
+	var sizes lengths
 	for _, place := range places {
 		r := &x.rules[place]
-		var rarest uint32
+		var rarest uint64
 		fewest := -1
-		for gram := range r.grams() {
+		for gram := range r.grams(size) {
 			if count := int(counts[g.bit(gram)]); fewest < 0 || count < fewest {
 				rarest, fewest = gram, count
 			}
 		}
-		size := r.gramSize()
-		g.sizes[size] = true
+		size := min(size, uint8(r.longestPiece()))
+		sizes.add(size)
 		g.filter[g.bit(rarest)/64] |= 1 << (g.bit(rarest) % 64)
 		x.file(place, x.add(hashGram(rarest, size)))
+	}
+	for size := range uint8(mostGram + 1) {
+		if sizes.has(size) {
+			g.sizes = append(g.sizes, size)
+		}
 	}
 }
 
 // searchByGram looks all grams of the name up.
 func (x *index) searchByGram(q *query) {
-	for size := 1; size <= gramSize; size++ {
-		if !x.grams.sizes[size] {
-			continue
-		}
-		text, mask, filter, shift := q.text, uint32(1)<<(8*size)-1, x.grams.filter, x.grams.shift&31
-		var last uint32
+	text, filter, shift := q.text, x.grams.filter, x.grams.shift%64
+	found := false
+	for _, size := range x.grams.sizes {
+		mask := masks[size]
+		var last uint64
 		for i := range len(text) {
-			last = last<<8 | uint32(text[i])
+			last = last<<8 | uint64(text[i])
 			gram := last & mask
-			bit := gram * 0x9e3779b1 >> shift
-			if filter[bit/64]>>(bit%64)&1 == 1 && i >= size-1 {
-				if x.askByGram(q, gram, size, i+1-size); q.missing == 0 {
-					return
-				}
+			bit := gram * key2 >> shift
+			if filter[bit/64]>>(bit%64)&1 == 0 || i+1 < int(size) {
+				continue
+			}
+			n := x.find(hashGram(gram, size))
+			if n.actions&q.missing == 0 || found && strings.Index(text, text[i+1-int(size):i+1]) <= i-int(size) {
+				continue // or was asked before
+			}
+			found = true
+			if x.ask(q, n); q.missing == 0 {
+				return
 			}
 		}
 	}
 }
 
-// askByGram asks the rules of a gram that begins at a place of the name, where
-// it stands there for the first time.
-func (x *index) askByGram(q *query, gram uint32, size, at int) {
-	n := x.find(hashGram(gram, size))
-	if n.actions&q.missing != 0 && strings.Index(q.text, q.text[at:at+size]) == at {
-		x.ask(q, n)
-	}
-}
-
-// middle returns what stands from the first star to the last.
-func (r *rule) middle() string {
+// between returns what stands from the first star to the last.
+func (r *rule) between() string {
 	text := r.pattern.String()
-	return text[r.ends.prefixLen : len(text)-int(r.ends.suffixLen)]
+	return text[r.prefixLen : len(text)-int(r.suffixLen)]
 }
 
-// gramSize returns how long the grams of a rule are.
-func (r *rule) gramSize() (size int) {
+// longestPiece returns how many bytes the longest piece between the stars has.
+func (r *rule) longestPiece() (longest int) {
 	run := 0
-	for _, b := range []byte(r.middle()) {
+	for _, b := range []byte(r.between()) {
 		if run++; b == '*' {
 			run = 0
 		}
-		size = max(size, run)
+		longest = max(longest, run)
 	}
-	return min(size, gramSize)
+	return longest
 }
 
-// grams yields the grams between the stars of a rule.
-func (r *rule) grams() iter.Seq[uint32] {
-	return func(yield func(uint32) bool) {
-		size, run := r.gramSize(), 0
-		var last uint32
-		for _, b := range []byte(r.middle()) {
-			last = last<<8 | uint32(b)
+// grams yields the grams of a rule that are of the size, or if there are none,
+// as long as its longest piece.
+func (r *rule) grams(size uint8) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		size := min(int(size), r.longestPiece())
+		run := 0
+		var last uint64
+		for _, b := range []byte(r.between()) {
+			last = last<<8 | uint64(b)
 			if run++; b == '*' {
 				run = 0
 			}
-			if run >= size && !yield(gramOf(last, size)) {
+			if run >= size && !yield(last&masks[size]) {
 				return
 			}
 		}

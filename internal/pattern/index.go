@@ -8,8 +8,8 @@ import "math/bits"
 //   - a literal under its text;
 //   - any other under its prefix, the text before its first star;
 //   - where more than a few share that, under prefix and suffix;
-//   - where more than a few share both, under a gram: four bytes that stand
-//     between its stars, of which the set has fewest.
+//   - where more than a few share both, under a gram: a few bytes that stand
+//     between its stars, those which the set has least often.
 //
 // So a name is looked up once as a literal, once for each length of prefix
 // that the set has, and beside a prefix that is found once for each length of
@@ -20,7 +20,8 @@ type index struct {
 	rules    []rule
 	next     []uint32 // beside each rule: the place of the next in the same node, plus one; 0: none
 	literals lengths
-	prefixes []uint8 // their lengths, ascending
+	prefixes []edge // in ascending order
+	suffixes []edge // of prefixes that more than a few share
 	grams    grams
 }
 
@@ -30,27 +31,26 @@ const few = 2
 // newIndex returns the index of the rules.
 func newIndex(rules []rule) *index {
 	x := &index{table: newTable(len(rules)), rules: rules, next: make([]uint32, len(rules))}
-	x.count()
+	places := x.count()
 	var rest []int
 	for i := len(rules) - 1; i >= 0; i-- { // so that each node leads through its rules in their order
 		r := &rules[i]
-		e := &r.ends
-		if e.stars == 0 {
-			x.file(i, x.add(e.literalHash()))
+		if r.stars == 0 {
+			x.file(i, x.add(r.literal()))
 			continue
 		}
-		prefix := x.add(e.prefix)
+		prefix := x.add(r.prefix)
 		prefix.actions |= r.actions
 		if prefix.shared <= few {
 			x.file(i, prefix)
 			continue
 		}
-		both := x.add(e.bothHash())
-		if both.shared <= few || e.stars == 1 {
+		prefix.suffixes |= 1 << (places[r.suffixLen] % 64)
+		both := x.add(r.both())
+		if both.shared <= few || r.stars == 1 {
 			x.file(i, both)
 			continue
 		}
-		both.actions |= r.actions
 		both.grams |= r.actions
 		rest = append(rest, i)
 	}
@@ -58,26 +58,29 @@ func newIndex(rules []rule) *index {
 	return x
 }
 
-// count finds out how many rules share prefixes, and of those suffixes.
-func (x *index) count() {
-	var prefixes lengths
+// count finds out how many rules share a prefix, and of those a suffix, and
+// which lengths they have. It returns where suffixes lists each length.
+func (x *index) count() (places [MaxLength + 1]uint8) {
+	var prefixes, suffixes edges
 	for i := range x.rules {
-		if e := &x.rules[i].ends; e.stars == 0 {
-			x.literals.add(e.prefixLen)
+		if r := &x.rules[i]; r.stars == 0 {
+			x.literals.add(r.prefixLen)
 		} else {
-			prefixes.add(e.prefixLen)
-			x.add(e.prefix).share()
+			prefixes.add(r.prefixLen, r.before)
+			x.add(r.prefix).share()
 		}
 	}
 	for i := range x.rules {
-		if e := &x.rules[i].ends; e.stars > 0 {
-			if prefix := x.add(e.prefix); prefix.shared > few {
-				prefix.lengths |= 1 << (e.suffixLen % 64)
-				x.add(e.bothHash()).share()
-			}
+		if r := &x.rules[i]; r.stars > 0 && x.add(r.prefix).shared > few {
+			suffixes.add(r.suffixLen, r.behind)
+			x.add(r.both()).share()
 		}
 	}
-	x.prefixes = prefixes.list()
+	x.prefixes, x.suffixes = prefixes.list(), suffixes.list()
+	for i, e := range x.suffixes {
+		places[e.length] = uint8(i)
+	}
+	return places
 }
 
 func (n *node) share() { n.shared = min(n.shared, few) + 1 }
@@ -89,30 +92,29 @@ func (x *index) file(place int, n *node) {
 }
 
 func (x *index) search(q *query) {
-	if x.literals.has(len(q.text)) {
+	if x.literals.has(uint8(len(q.text))) {
 		if hash := ^q.prefix(uint8(len(q.text))); x.may(hash) {
 			x.ask(q, x.find(hash))
 		}
 	}
 	var grams uint8
 	var c chain
-	for _, length := range x.prefixes {
-		if q.missing == 0 || int(length) > len(q.text) {
+	for i := range x.prefixes {
+		e := &x.prefixes[i]
+		if q.missing == 0 || int(e.length) > len(q.text) {
 			break
 		}
-		var hash uint32
-		if length <= wordSize {
-			hash = q.shortPrefix(length)
-		} else {
-			hash = c.prefix(&q.subject, length)
+		if !e.admits(q.text[max(int(e.length)-1, 0)]) {
+			continue
 		}
+		hash := c.prefix(&q.subject, e.length)
 		if !x.may(hash) {
 			continue
 		}
-		if n := x.find(hash); n.lengths == 0 {
+		if n := x.find(hash); n.suffixes == 0 {
 			x.ask(q, n)
 		} else if n.actions&q.missing != 0 {
-			grams |= x.searchBeside(q, n, len(q.text)-int(length))
+			grams |= x.searchBeside(q, n, len(q.text)-int(e.length))
 		}
 	}
 	if grams&q.missing != 0 {
@@ -124,19 +126,17 @@ func (x *index) search(q *query) {
 // bytes. It returns what rules that are filed by a gram could give.
 func (x *index) searchBeside(q *query, prefix *node, most int) (grams uint8) {
 	var c chain
-	for round := 0; round <= most; round += 64 {
-		for lengths := prefix.lengths; lengths != 0; lengths &= lengths - 1 {
-			length := round + bits.TrailingZeros64(lengths)
-			if length > most {
+	for round := 0; round < len(x.suffixes); round += 64 {
+		for places := prefix.suffixes; places != 0; places &= places - 1 {
+			place := round + bits.TrailingZeros64(places)
+			if place >= len(x.suffixes) || int(x.suffixes[place].length) > most {
 				return grams
 			}
-			var hash uint32
-			if length <= wordSize {
-				hash = q.shortSuffix(uint8(length))
-			} else {
-				hash = c.suffix(&q.subject, uint8(length))
+			e := &x.suffixes[place]
+			if !e.admits(q.text[min(len(q.text)-int(e.length), len(q.text)-1)]) {
+				continue
 			}
-			hash = hashBoth(prefix.hash, hash)
+			hash := hashBoth(prefix.hash, c.suffix(&q.subject, e.length))
 			if !x.may(hash) {
 				continue
 			}
@@ -158,21 +158,4 @@ func (x *index) ask(q *query, n *node) {
 	for next := n.first; next != 0 && q.missing != 0; next = x.next[next-1] {
 		q.ask(int(next-1), &x.rules[next-1])
 	}
-}
-
-// lengths is a set of lengths of texts.
-type lengths [(MaxLength + 1) / 64]uint64
-
-func (l *lengths) add(n uint8) { l[n/64] |= 1 << (n % 64) }
-
-func (l *lengths) has(n int) bool { return l[n/64]>>(n%64)&1 == 1 }
-
-// list returns them in ascending order.
-func (l *lengths) list() (list []uint8) {
-	for n := range MaxLength + 1 {
-		if l.has(n) {
-			list = append(list, uint8(n))
-		}
-	}
-	return list
 }

@@ -17,7 +17,8 @@ const MaxLength = 255
 // concurrent use.
 type Pattern struct {
 	glob glob.Pattern // a value: asking it costs one cache miss less
-	ends ends
+	ends
+	shape
 }
 
 // String returns the text that the pattern was compiled from.
@@ -27,15 +28,10 @@ func (p *Pattern) String() string { return p.glob.String() }
 // [IsName]: callers check it once and match many patterns. Prefix and suffix
 // only save work: what they let through, gobwas decides.
 func (p *Pattern) Match(name string) bool {
-	return p.ends.admitLength(len(name)) && strings.HasPrefix(name, p.prefix()) && strings.HasSuffix(name, p.suffix()) &&
-		p.glob.Match(name)
+	text := p.String()
+	return p.admits(len(name)) && strings.HasPrefix(name, text[:p.prefixLen]) &&
+		strings.HasSuffix(name, text[len(text)-int(p.suffixLen):]) && p.glob.Match(name)
 }
-
-// prefix returns what stands before the first star, all of a literal.
-func (p *Pattern) prefix() string { return p.String()[:p.ends.prefixLen] }
-
-// suffix returns what stands behind the last star, "" for a literal.
-func (p *Pattern) suffix() string { return p.String()[len(p.String())-int(p.ends.suffixLen):] }
 
 // compile makes a Pattern of a text that [Check] found no fault in.
 func compile(text string) (*Pattern, error) {
@@ -43,5 +39,7 @@ func compile(text string) (*Pattern, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Pattern{glob: *g, ends: endsOf(text)}, nil
+	p := &Pattern{glob: *g}
+	p.ends, p.shape = endsOf(text)
+	return p, nil
 }

@@ -33,7 +33,8 @@ const (
 // list touches nothing else.
 type rule struct {
 	pattern *Pattern
-	ends    ends
+	ends
+	shape
 	actions uint8
 }
 
@@ -50,9 +51,9 @@ func NewSet(rules []Rule) *Set {
 	s := &Set{rules: make([]rule, len(rules))}
 	pieces := 0
 	for i, r := range rules {
-		s.rules[i] = rule{pattern: r.Pattern, ends: r.Pattern.ends, actions: r.Actions}
+		s.rules[i] = rule{r.Pattern, r.Pattern.ends, r.Pattern.shape, r.Actions}
 		s.actions |= r.Actions
-		if r.Pattern.ends.stars > 1 {
+		if r.Pattern.stars > 1 {
 			pieces++
 		}
 	}
@@ -137,9 +138,25 @@ func (s *Set) search(q *query) {
 		s.index.search(q)
 		return
 	}
+	var prefixLen, suffixLen uint8 // of the hashes at hand
+	prefix, suffix := q.prefix(0), q.suffix(0)
 	for i := range s.rules {
 		r := &s.rules[i]
-		if r.actions&q.missing == 0 || !r.ends.admitLength(len(q.text)) || !r.ends.admit(&q.subject) {
+		if r.actions&q.missing == 0 || !r.admits(len(q.text)) {
+			continue
+		}
+		if r.prefixLen != prefixLen {
+			prefixLen = r.prefixLen
+			prefix = q.prefix(prefixLen)
+		}
+		if r.prefix != prefix {
+			continue
+		}
+		if r.suffixLen != suffixLen {
+			suffixLen = r.suffixLen
+			suffix = q.suffix(suffixLen)
+		}
+		if r.suffix != suffix {
 			continue
 		}
 		if q.ask(i, r); q.missing == 0 {

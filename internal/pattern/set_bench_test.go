@@ -21,6 +21,13 @@ func numbered(format string) func(int) string {
 	return func(i int) string { return fmt.Sprintf(format, i) }
 }
 
+// varied is numbered with a word of some length at each number.
+func varied(format string) func(int) string {
+	return func(i int) string {
+		return fmt.Sprintf(format, "organisation-department-project"[:1+i*7%30], i)
+	}
+}
+
 var shapes = append(plainShapes, shape{
 	label: "mixed",
 	text:  func(i int) string { return plainShapes[i%len(plainShapes)].text(i) },
@@ -34,6 +41,7 @@ var plainShapes = []shape{
 	{"pieces", numbered("team/*/prod-%d-*"), numbered("team/app/prod-%d-web"), numbered("team/app/prod-x%d-web")},
 	{"suffix", numbered("*-%d-ro"), numbered("team/app-%d-ro"), numbered("team/app-%dx-ro")},
 	{"middle", numbered("*mid-%d*"), numbered("team/mid-%d/web"), numbered("team/mid-x%d/web")},
+	{"varied", varied("%s%d/*"), varied("%s%d/app/web"), varied("%s%dx/app/web")},
 	{"both", numbered("team/*/x-%d"), numbered("team/app/x-%d"), numbered("team/app/x-%dx")},
 }
 

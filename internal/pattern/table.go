@@ -11,12 +11,12 @@ type table struct {
 
 // A node is where rules are filed.
 type node struct {
-	hash    uint32
-	first   uint32 // the place of one of the rules, plus one; the index knows the next. 0: none
-	lengths uint64 // of a prefix: of the suffixes to look up beside it, modulo 64
-	actions uint8  // what the rules to be found here or from here on give
-	grams   uint8  // of prefix and suffix: what those give that are filed by a gram
-	shared  uint8  // while the index is built: how many rules share it, as far as it matters
+	hash     uint32
+	first    uint32 // the place of one of the rules, plus one; the index knows the next. 0: none
+	suffixes uint64 // of a prefix: which of the index's suffixes to look up beside it, modulo 64
+	actions  uint8  // what the rules to be found here or from here on give
+	grams    uint8  // of prefix and suffix: what those give that are filed by a gram
+	shared   uint8  // while the index is built: how many rules share it, as far as it matters
 }
 
 // newTable returns a table for the nodes of n rules.
