@@ -26,6 +26,10 @@ const algorithm = jose.EdDSA
 // does, verifies without a gap if between any two rotations it is given the
 // JWKS and started again.
 //
+// They remember the JWTs that they verified last, up to 20 MB of what these
+// say, so that a client's many requests with one cost one verification. What
+// they say is judged anew at each request, and forgotten with each rotation.
+//
 // Keys live in memory alone ([NewSigningKeys]) or in a file too
 // ([OpenSigningKeys]). SigningKeys are safe for concurrent use, start no
 // goroutine and never change by themselves.

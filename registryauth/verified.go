@@ -8,9 +8,9 @@ import (
 )
 
 // The bounds of what one set of keys remembers, and with them of its memory:
-// some 8 MB of JWTs for one repository, 50 MB at worst. Past the first, the one
+// 5 MB of JWTs for one repository, 20 MB of the longest. Past the first, the one
 // not used for longest is forgotten; what is longer than the second, which
-// names dozens of repositories, is verified at each use.
+// names some twenty repositories, is verified at each use.
 const (
 	maxVerified    = 8 << 10
 	maxVerifiedJWT = 2 << 10

@@ -36,9 +36,9 @@
 //	BenchmarkCeiling      a server that does nothing: what the load can do
 //
 // By default the rounds are few and short, which shows that all works. Figures
-// that mean something take a quiet machine and three minutes:
+// that mean something take a quiet machine and six minutes:
 //
-//	go test -run '^$' -bench . ./frontend -full
+//	go test -run '^$' -bench . -benchtime 1x ./frontend -full
 //
 // To see where the server's time goes, name one benchmark and add -cpuprofile:
 // the server is the test's own process, and the label "server" tells the

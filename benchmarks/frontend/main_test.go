@@ -21,7 +21,7 @@ var (
 // extent returns how many rounds there are, and how long each turn is.
 func extent() (rounds int, turn time.Duration) {
 	if *full {
-		return 15, 150 * time.Millisecond
+		return 30, 200 * time.Millisecond
 	}
 	return 4, 40 * time.Millisecond
 }
