@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/regtoken/regtoken"
-	"github.com/regtoken/regtoken/memstore"
 	"github.com/regtoken/regtoken/registryauth"
 )
 
@@ -17,12 +16,7 @@ import (
 // its own, and what the client is and asks. A number that goes up is a cost on
 // every request; one that goes down is to be written here.
 func TestAllocationsOfAGET(t *testing.T) {
-	m, err := regtoken.NewManager(memstore.New(), nil)
-	require.NoError(t, err)
-	_, credential, err := m.CreateToken(t.Context(), regtoken.TokenSpec{Name: "robot", Scopes: []regtoken.Scope{
-		regtoken.RepositoryScope("team/*", regtoken.Pull),
-	}})
-	require.NoError(t, err)
+	m, robot := newRobot(t)
 	tokens, err := registryauth.NewTokenServer(m, &registryauth.TokenServerOptions{Issuer: issuer, Service: service})
 	require.NoError(t, err)
 	passed := 0
@@ -31,7 +25,7 @@ func TestAllocationsOfAGET(t *testing.T) {
 	require.NoError(t, err)
 	w := &world{t: t, manager: m, tokens: tokens, guard: guard}
 
-	name, secret := "robot", credential.Password.Reveal()
+	name, secret := robot.Name, robot.Password.Reveal()
 	login := func() regtoken.Login { return regtoken.Login{Name: name, Password: regtoken.NewPassword(secret)} }
 	grant, err := m.Authenticate(t.Context(), login())
 	require.NoError(t, err)
@@ -42,7 +36,7 @@ func TestAllocationsOfAGET(t *testing.T) {
 		name    string
 		request func(*http.Request)
 		grant   func() (*regtoken.Grant, error)
-		adds    float64
+		adds    int
 	}{{
 		name:    "Basic",
 		request: func(r *http.Request) { r.SetBasicAuth(name, secret) },
@@ -71,7 +65,7 @@ func TestAllocationsOfAGET(t *testing.T) {
 					}
 				})
 				t.Logf("%v in all, %v by the Manager", whole, decision)
-				require.Equal(t, scheme.adds, whole-decision)
+				require.Equal(t, scheme.adds, int(whole-decision))
 			})
 		}
 	}
