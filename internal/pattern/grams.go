@@ -18,12 +18,11 @@ const (
 type grams struct {
 	sizes  []uint8
 	filter []uint64 // a bit for some of a hash
-	shift  uint8    // from a hash to its bit
 }
 
 // bit returns the place of a gram in the filter. It takes no more than a
 // multiplication: that is done for every byte of a name.
-func (g *grams) bit(gram uint64) uint64 { return gram * key2 >> (g.shift % 64) }
+func (g *grams) bit(gram uint64) uint64 { return gram * key2 >> 32 & uint64(len(g.filter)*64-1) }
 
 func hashGram(gram uint64, size uint8) uint32 { return uint32(mix(gram, uint64(size))) }
 
@@ -41,7 +40,7 @@ func (x *index) fileByGram(places []int) {
 	}
 	log := max(6, bits.Len(uint(16*len(places))))
 	g := &x.grams
-	g.filter, g.shift = make([]uint64, 1<<(log-6)), uint8(64-log)
+	g.filter = make([]uint64, 1<<(log-6))
 	counts := make([]uint16, 1<<log)
 	for _, place := range places {
 		for gram := range x.rules[place].grams(size) {
@@ -72,23 +71,14 @@ func (x *index) fileByGram(places []int) {
 	}
 }
 
-// searchByGram looks all grams of the name up.
-func (x *index) searchByGram(q *query) {
-	text, filter, shift := q.text, x.grams.filter, x.grams.shift%64
+// searchByGram looks up all grams of the name, from a place on.
+func (x *index) searchByGram(q *query, from int) {
 	found := false
 	for _, size := range x.grams.sizes {
-		mask := masks[size]
-		var last uint64
-		for i := range len(text) {
-			last = last<<8 | uint64(text[i])
-			gram := last & mask
-			bit := gram * key2 >> shift
-			if filter[bit/64]>>(bit%64)&1 == 0 || i+1 < int(size) {
-				continue
-			}
-			n := x.find(hashGram(gram, size))
-			if n.actions&q.missing == 0 || found && strings.Index(text, text[i+1-int(size):i+1]) <= i-int(size) {
-				continue // or was asked before
+		for at := x.grams.next(&q.subject, from, size); at >= 0; at = x.grams.next(&q.subject, at+1, size) {
+			n := x.find(hashGram(q.gram(at, size), size))
+			if n.actions&q.missing == 0 || found && strings.Index(q.text[from:], q.text[at:at+int(size)]) < at-from {
+				continue // it gives nothing, or was asked before
 			}
 			found = true
 			if x.ask(q, n); q.missing == 0 {
@@ -96,6 +86,37 @@ func (x *index) searchByGram(q *query) {
 			}
 		}
 	}
+}
+
+// next returns where the next gram begins that rules may be filed by, from a
+// place on; -1 if there is none.
+func (g *grams) next(name *subject, from int, size uint8) int {
+	text, key, mask, filter := name.text, key2, masks[size], g.filter
+	if len(filter) == 0 || from < 0 {
+		return -1
+	}
+	i := from
+	for ; i+wordSize <= len(text); i++ { // as gram and bit do; this is the inner loop
+		bit := load(text, i) & mask * key >> 32
+		if filter[bit/64&uint64(len(filter)-1)]>>(bit%64)&1 == 1 {
+			return i
+		}
+	}
+	for ; i+int(size) <= len(text); i++ {
+		bit := g.bit(name.gram(i, size))
+		if filter[bit/64]>>(bit%64)&1 == 1 {
+			return i
+		}
+	}
+	return -1
+}
+
+// gram returns the one of the size that begins at place i.
+func (s *subject) gram(i int, size uint8) uint64 {
+	if i+wordSize <= len(s.text) {
+		return load(s.text, i) & masks[size]
+	}
+	return s.last >> (8 * (i + wordSize - len(s.text))) & masks[size]
 }
 
 // between returns what stands from the first star to the last.
@@ -120,15 +141,15 @@ func (r *rule) longestPiece() (longest int) {
 // as long as its longest piece.
 func (r *rule) grams(size uint8) iter.Seq[uint64] {
 	return func(yield func(uint64) bool) {
+		var between subject
+		between.read(r.between())
 		size := min(int(size), r.longestPiece())
 		run := 0
-		var last uint64
-		for _, b := range []byte(r.between()) {
-			last = last<<8 | uint64(b)
-			if run++; b == '*' {
+		for i := range len(between.text) {
+			if run++; between.text[i] == '*' {
 				run = 0
 			}
-			if run >= size && !yield(last&masks[size]) {
+			if run >= size && !yield(between.gram(i+1-size, uint8(size))) {
 				return
 			}
 		}

@@ -26,7 +26,7 @@ type index struct {
 }
 
 // few is how many rules in one place are asked each for itself.
-const few = 2
+const few = 1
 
 // newIndex returns the index of the rules.
 func newIndex(rules []rule) *index {
@@ -97,7 +97,8 @@ func (x *index) search(q *query) {
 			x.ask(q, x.find(hash))
 		}
 	}
-	var grams uint8
+	var grams uint8 // what rules that are filed by a gram could give
+	var from int    // where their grams may begin: behind the shortest prefix
 	var c chain
 	for i := range x.prefixes {
 		e := &x.prefixes[i]
@@ -107,18 +108,26 @@ func (x *index) search(q *query) {
 		if !e.admits(q.text[max(int(e.length)-1, 0)]) {
 			continue
 		}
-		hash := c.prefix(&q.subject, e.length)
+		var hash uint32
+		if e.length <= wordSize {
+			hash = q.shortPrefix(e.length)
+		} else {
+			hash = c.prefix(&q.subject, e.length)
+		}
 		if !x.may(hash) {
 			continue
 		}
 		if n := x.find(hash); n.suffixes == 0 {
 			x.ask(q, n)
 		} else if n.actions&q.missing != 0 {
+			if grams == 0 {
+				from = int(e.length)
+			}
 			grams |= x.searchBeside(q, n, len(q.text)-int(e.length))
 		}
 	}
 	if grams&q.missing != 0 {
-		x.searchByGram(q)
+		x.searchByGram(q, from)
 	}
 }
 
@@ -136,7 +145,13 @@ func (x *index) searchBeside(q *query, prefix *node, most int) (grams uint8) {
 			if !e.admits(q.text[min(len(q.text)-int(e.length), len(q.text)-1)]) {
 				continue
 			}
-			hash := hashBoth(prefix.hash, c.suffix(&q.subject, e.length))
+			var hash uint32
+			if e.length <= wordSize {
+				hash = q.shortSuffix(e.length)
+			} else {
+				hash = c.suffix(&q.subject, e.length)
+			}
+			hash = hashBoth(prefix.hash, hash)
 			if !x.may(hash) {
 				continue
 			}

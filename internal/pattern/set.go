@@ -26,7 +26,7 @@ type Set struct {
 // be asked for what stands between their stars, which is slow.
 const (
 	mostScanned       = 16
-	mostPiecesScanned = 2
+	mostPiecesScanned = 1
 )
 
 // A rule is a Rule beside what rules most names out, so that going through a
