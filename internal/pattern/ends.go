@@ -21,7 +21,7 @@ func endsOf(text string) (ends, shape) {
 	n := len(text)
 	first, last := strings.IndexByte(text, '*'), strings.LastIndexByte(text, '*')
 	if first < 0 {
-		return ends{prefix: s.prefix(uint8(n))}, shape{prefixLen: uint8(n), minLen: uint8(n)}
+		return ends{prefix: s.prefix(uint8(n))}, shape{prefixLen: uint8(n), before: text[n-1], minLen: uint8(n)}
 	}
 	sh := shape{prefixLen: uint8(first), suffixLen: uint8(n - 1 - last), stars: uint8(strings.Count(text, "*"))}
 	sh.minLen = uint8(n) - sh.stars
@@ -34,8 +34,13 @@ func endsOf(text string) (ends, shape) {
 	return ends{prefix: s.prefix(sh.prefixLen), suffix: s.suffix(sh.suffixLen)}, sh
 }
 
-// admits reports whether names of n bytes may match.
-func (s *shape) admits(n int) bool { return n == int(s.minLen) || s.stars > 0 && n > int(s.minLen) }
+// admits reports whether the name may match.
+func (s *shape) admits(name string) bool {
+	n := len(name)
+	return (n == int(s.minLen) || n > int(s.minLen) && s.stars > 0) &&
+		(s.prefixLen == 0 || name[s.prefixLen-1] == s.before) &&
+		(s.suffixLen == 0 || name[n-int(s.suffixLen)] == s.behind)
+}
 
 // literal is what a literal is filed under; it is no hash of a prefix.
 func (e *ends) literal() uint32 { return ^e.prefix }

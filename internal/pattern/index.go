@@ -100,12 +100,13 @@ func (x *index) search(q *query) {
 	var grams uint8 // what rules that are filed by a gram could give
 	var from int    // where their grams may begin: behind the shortest prefix
 	var c chain
+	text := q.text
 	for i := range x.prefixes {
 		e := &x.prefixes[i]
-		if q.missing == 0 || int(e.length) > len(q.text) {
+		if int(e.at) >= len(text) || q.missing == 0 {
 			break
 		}
-		if !e.admits(q.text[max(int(e.length)-1, 0)]) {
+		if e.beside>>(text[e.at]%64)&1 == 0 {
 			continue
 		}
 		var hash uint32
@@ -171,6 +172,8 @@ func (x *index) ask(q *query, n *node) {
 		return
 	}
 	for next := n.first; next != 0 && q.missing != 0; next = x.next[next-1] {
-		q.ask(int(next-1), &x.rules[next-1])
+		if r := &x.rules[next-1]; r.admits(q.text) {
+			q.ask(int(next-1), r)
+		}
 	}
 }

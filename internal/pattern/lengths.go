@@ -13,6 +13,7 @@ func (l *lengths) has(n uint8) bool { return l[n/64]>>(n%64)&1 == 1 }
 type edge struct {
 	beside uint64 // a bit for each of the bytes, modulo 64
 	length uint8
+	at     uint8
 }
 
 func (e *edge) admits(b byte) bool { return e.beside>>(b%64)&1 == 1 }
@@ -32,7 +33,7 @@ func (e *edges) add(length uint8, beside byte) {
 func (e *edges) list() (list []edge) {
 	for length, beside := range e {
 		if beside != 0 {
-			list = append(list, edge{beside, uint8(length)})
+			list = append(list, edge{beside, uint8(length), uint8(max(length-1, 0))})
 		}
 	}
 	return list

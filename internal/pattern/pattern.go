@@ -29,7 +29,7 @@ func (p *Pattern) String() string { return p.glob.String() }
 // only save work: what they let through, gobwas decides.
 func (p *Pattern) Match(name string) bool {
 	text := p.String()
-	return p.admits(len(name)) && strings.HasPrefix(name, text[:p.prefixLen]) &&
+	return p.admits(name) && strings.HasPrefix(name, text[:p.prefixLen]) &&
 		strings.HasSuffix(name, text[len(text)-int(p.suffixLen):]) && p.glob.Match(name)
 }
 

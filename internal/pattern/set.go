@@ -142,7 +142,7 @@ func (s *Set) search(q *query) {
 	prefix, suffix := q.prefix(0), q.suffix(0)
 	for i := range s.rules {
 		r := &s.rules[i]
-		if r.actions&q.missing == 0 || !r.admits(len(q.text)) {
+		if r.actions&q.missing == 0 || !r.admits(q.text) {
 			continue
 		}
 		if r.prefixLen != prefixLen {
