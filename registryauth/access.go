@@ -134,8 +134,9 @@ type demand struct {
 }
 
 // demandOf reads a request, or refuses one that a registry might read in
-// another way.
-func demandOf(r *http.Request) (demand, *refusal) {
+// another way. The accesses are kept in room, which is empty, as far as it has the
+// capacity.
+func demandOf(r *http.Request, room []access) (demand, *refusal) {
 	// RawPath is set for a path with escapes that are not needed, and none is
 	// needed in any path the table knows.
 	if r.URL == nil || r.URL.Opaque != "" || r.URL.RawPath != "" {
@@ -149,7 +150,7 @@ func demandOf(r *http.Request) (demand, *refusal) {
 	if !ok {
 		return demand{}, wrongMethod(e)
 	}
-	d := demand{endpoint: e}
+	d := demand{endpoint: e, accesses: room}
 	if r.URL.RawQuery != "" {
 		query, err := url.ParseQuery(r.URL.RawQuery)
 		if err != nil || query.Has("_method") { // a form's way to say another method
@@ -158,7 +159,7 @@ func demandOf(r *http.Request) (demand, *refusal) {
 		d.query = query
 	}
 	if needs != 0 {
-		d.accesses = []access{{repository, needs}}
+		d.accesses = append(d.accesses, access{repository, needs})
 	}
 	if e == uploads || e == upload {
 		if mayHoldForm(r.Header["Content-Type"]) {

@@ -101,7 +101,7 @@ func TestDemands(t *testing.T) {
 		{"GET", "/v2/a__b/c---d/e.f/manifests/x", need(regtoken.Pull, "a__b/c---d/e.f")},
 		{"GET", "/v2/" + strings.Repeat("a", 255) + "/tags/list", need(regtoken.Pull, strings.Repeat("a", 255))},
 	} {
-		d, refused := demandOf(newRequest(c.method, c.target))
+		d, refused := demandOf(newRequest(c.method, c.target), nil)
 		require.Nil(t, refused, "%s %s", c.method, c.target)
 		require.Equal(t, c.want, d.accesses, "%s %s", c.method, c.target)
 	}
@@ -142,7 +142,7 @@ func TestUnknownPaths(t *testing.T) {
 		"/v2/a/blobs/x/uploads/", "/v2/a/Manifests/x",
 	} {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT"} {
-			_, refused := demandOf(&http.Request{Method: method, URL: parseTarget(t, target)})
+			_, refused := demandOf(&http.Request{Method: method, URL: parseTarget(t, target)}, nil)
 			require.Same(t, unknownPath, refused, "%s %s", method, target)
 		}
 	}
@@ -172,7 +172,7 @@ func TestURLsOfAnotherForm(t *testing.T) {
 		{Path: "/v2/a/manifests/x\n"},
 		{Scheme: "http", Opaque: "registry/v2/"},
 	} {
-		_, refused := demandOf(&http.Request{Method: http.MethodGet, URL: u})
+		_, refused := demandOf(&http.Request{Method: http.MethodGet, URL: u}, nil)
 		require.Same(t, unknownPath, refused, "%#v", u)
 	}
 }
@@ -192,7 +192,7 @@ func TestWrongMethods(t *testing.T) {
 		"/v2/a/blobs/uploads/1":           "GET, PATCH, PUT, DELETE",
 	} {
 		for _, method := range all {
-			_, refused := demandOf(newRequest(method, target))
+			_, refused := demandOf(newRequest(method, target), nil)
 			if slices.Contains(strings.Split(allow, ", "), method) {
 				require.Nil(t, refused, "%s %s", method, target)
 				continue
@@ -208,10 +208,10 @@ func TestWrongMethods(t *testing.T) {
 func TestMalformedQueries(t *testing.T) {
 	for _, query := range []string{"a;b", "from=a;from=b", "mount=x;from=a", "from=%zz", "%", "a=%2", "_method=DELETE", "_method", "%5fmethod=PUT"} {
 		for _, path := range []string{"/v2/", "/v2/_catalog", "/v2/a/manifests/x", "/v2/a/tags/list"} {
-			_, refused := demandOf(newRequest("GET", path+"?"+query))
+			_, refused := demandOf(newRequest("GET", path+"?"+query), nil)
 			require.Same(t, badQuery, refused, "%s?%s", path, query)
 		}
-		_, refused := demandOf(newRequest("POST", "/v2/a/blobs/uploads/?"+query))
+		_, refused := demandOf(newRequest("POST", "/v2/a/blobs/uploads/?"+query), nil)
 		require.Same(t, badQuery, refused, query)
 	}
 }
@@ -248,7 +248,7 @@ func TestFormsOnUploads(t *testing.T) {
 			if c.types != nil {
 				r.Header["Content-Type"] = c.types
 			}
-			_, refused := demandOf(r)
+			_, refused := demandOf(r, nil)
 			if c.refused {
 				require.Same(t, formBody, refused, "%v %q", upload, c.types)
 			} else {

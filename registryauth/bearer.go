@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"strings"
 	"time"
 
@@ -115,14 +114,6 @@ func (s *TokenServer) verify(raw string, now time.Time) (*claims, error) {
 		return nil, errInvalidBearer
 	}
 	return c, nil
-}
-
-// bearerToken returns the credentials of a request with exactly one
-// Authorization header, of the scheme Bearer. One that is too long is none.
-func bearerToken(r *http.Request) (string, bool) {
-	text, _ := authorization(r)
-	scheme, token, ok := strings.Cut(text, " ")
-	return token, ok && strings.EqualFold(scheme, "Bearer")
 }
 
 // covers reports whether the JWT was asked for all that an access needs.

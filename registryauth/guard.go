@@ -191,7 +191,8 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if g.serveTokens(w, r) {
 		return
 	}
-	d, refused := demandOf(r)
+	var room [1]access // what most requests need
+	d, refused := demandOf(r, room[:0])
 	if refused != nil {
 		refused.answer(w, r.Method)
 		return
@@ -241,7 +242,7 @@ type loggedIn struct {
 // authenticate finds out who asks.
 func (g *Guard) authenticate(ctx context.Context, r *http.Request, address netip.Addr) (loggedIn, error) {
 	if g.tokens != nil {
-		if raw, ok := bearerToken(r); ok {
+		if raw, ok := credentials(r, "Bearer"); ok {
 			return g.authenticateBearer(ctx, raw)
 		}
 	}

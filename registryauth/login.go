@@ -2,11 +2,13 @@ package registryauth
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/regtoken/regtoken"
@@ -119,18 +121,26 @@ func (l *logins) authenticate(ctx context.Context, m *regtoken.Manager, address 
 // counted as a failed one: clients begin with a request without credentials,
 // to see the challenge.
 func basicLogin(r *http.Request) (regtoken.Login, bool) {
-	if _, ok := authorization(r); !ok {
+	encoded, ok := credentials(r, "Basic")
+	if !ok {
 		return regtoken.Login{}, false
 	}
-	name, password, ok := r.BasicAuth()
-	return regtoken.Login{Name: name, Password: regtoken.NewPassword(password)}, ok
+	var buffer [128]byte // the longest name and an ordinary secret fit
+	decoded, err := base64.StdEncoding.AppendDecode(buffer[:0], []byte(encoded))
+	name, password, ok := strings.Cut(string(decoded), ":")
+	if err != nil || !ok {
+		return regtoken.Login{}, false
+	}
+	return regtoken.Login{Name: name, Password: regtoken.NewPassword(password)}, true
 }
 
-// authorization returns the request's one Authorization header.
-func authorization(r *http.Request) (string, bool) {
+// credentials returns what the request's one Authorization header has behind
+// the name of the scheme. A header that is too long has none.
+func credentials(r *http.Request, scheme string) (string, bool) {
 	values := r.Header["Authorization"]
 	if len(values) != 1 || len(values[0]) > maxAuthorization {
 		return "", false
 	}
-	return values[0], true
+	name, rest, ok := strings.Cut(values[0], " ")
+	return rest, ok && strings.EqualFold(name, scheme)
 }
