@@ -38,17 +38,31 @@ var next = func() (table [states][256]state) {
 	return table
 }()
 
+// walk is next for one byte after the other: in the row of a byte, the state
+// behind each state stands as many bits up as that state's own number says. So
+// a state is ready one shift after the one before it, and waits for no load.
+var walk = func() (rows [256]uint64) {
+	for b := range rows {
+		for from := range states {
+			rows[b] |= uint64(next[from][b]*stateBits) << (from * stateBits)
+		}
+		rows[b] |= uint64(stateNone*stateBits) << (stateNone * stateBits)
+	}
+	return rows
+}()
+
+// stateBits is enough for the number of any bit.
+const stateBits = 6
+
 // IsName reports whether s is a repository name by the OCI distribution
 // specification, at most MaxLength bytes long.
 func IsName(s string) bool {
 	if len(s) > MaxLength {
 		return false
 	}
-	at := stateStart
+	at := uint64(stateStart * stateBits)
 	for i := range len(s) {
-		if at = next[at][s[i]]; at == stateNone {
-			return false
-		}
+		at = walk[s[i]] >> (at % 64)
 	}
-	return at == stateWord
+	return at%64 == uint64(stateWord*stateBits)
 }

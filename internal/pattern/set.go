@@ -38,16 +38,7 @@ type rule struct {
 	actions uint8
 }
 
-// NewSet returns the Set of the rules, in their order; nil for none. Equal
-// lists share one Set as long as anybody holds it.
-func NewSet(rules []Rule) *Set {
-	if len(rules) == 0 {
-		return nil
-	}
-	hash := hashRules(rules)
-	if s := sets.lookup(hash); s != nil && s.equal(rules) {
-		return s
-	}
+func newSet(rules []Rule) *Set {
 	s := &Set{rules: make([]rule, len(rules))}
 	pieces := 0
 	for i, r := range rules {
@@ -58,10 +49,7 @@ func NewSet(rules []Rule) *Set {
 		}
 	}
 	s.indexed = len(rules) > mostScanned || pieces > mostPiecesScanned
-	if first := sets.publish(hash, s); first.equal(rules) {
-		return first
-	}
-	return s // of equal hash, but another: it is not shared
+	return s
 }
 
 // Len returns the number of rules.
@@ -165,7 +153,7 @@ func (s *Set) search(q *query) {
 	}
 }
 
-// equal reports whether s is the Set of the rules.
-func (s *Set) equal(rules []Rule) bool {
+// holds reports whether the rules of s are these.
+func (s *Set) holds(rules []Rule) bool {
 	return slices.EqualFunc(s.rules, rules, func(a rule, b Rule) bool { return a.pattern == b.Pattern && a.actions == b.Actions })
 }
