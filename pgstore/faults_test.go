@@ -110,11 +110,11 @@ func TestLostAcknowledgement(t *testing.T) {
 		require.ErrorIs(t, err, store.ErrUnknown)
 		require.NotErrorIs(t, err, store.ErrUnavailable)
 	}
-	lose("put(", func() error { _, err := s.Put(ctx, newRecord(2)); return err })
+	lose("write_all(", func() error { _, err := s.Put(ctx, newRecord(2)); return err })
 	found, err := direct.Get(ctx, newRecord(2).ID)
 	require.NoError(t, err, "the server had committed before it answered")
-	lose("put(", func() error { _, err := s.Put(ctx, found); return err })
-	lose("remove(", func() error { _, err := s.Delete(ctx, created.ID, created.Rev); return err })
+	lose("write_all(", func() error { _, err := s.Put(ctx, found); return err })
+	lose("write_all(", func() error { _, err := s.Delete(ctx, created.ID, created.Rev); return err })
 	_, err = direct.Get(ctx, created.ID)
 	require.ErrorIs(t, err, store.ErrNotFound)
 

@@ -11,7 +11,7 @@ const execMode = pgx.QueryExecModeExec
 type statements struct {
 	get, getByName, list, listAll, expired string
 	head, changes                          string
-	put, remove                            string
+	write                                  string
 }
 
 const record = `SELECT id, registry, name, expires_at, data, rev FROM {schema}.`
@@ -27,7 +27,6 @@ func (n names) statements() statements {
 		expired:   n.in(record + `expired($1, $2)`),
 		head:      n.in(`SELECT rev, nonce FROM {schema}.last_write()`),
 		changes:   n.in(`SELECT rev, nonce, id FROM {schema}.changes_from($1, $2)`),
-		put:       n.in(`SELECT outcome, revision FROM {schema}.put($1, $2, $3, $4, $5, $6, $7)`),
-		remove:    n.in(`SELECT outcome, revision FROM {schema}.remove($1, $2, $3)`),
+		write:     n.in(`SELECT outcome, revision FROM {schema}.write_all($1, $2, $3, $4, $5, $6, $7)`),
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/regtoken/regtoken/store"
+	"github.com/regtoken/regtoken/store/groupcommit"
 )
 
 // Options are what a [Store] can be made with. The zero Options, and a nil
@@ -43,6 +44,7 @@ type Store struct {
 	feedSize int
 	names    names
 	sql      statements
+	writes   groupcommit.Queue[*pending]
 	watch    watch
 
 	// life ends with Close, and every call under way with it.
@@ -129,6 +131,7 @@ func newStore(opts *Options) (*Store, error) {
 	}
 	s := &Store{feedSize: o.FeedSize, names: namesOf(o.Schema)}
 	s.sql = s.names.statements()
+	s.writes.Patience = patience
 	s.life, s.end = context.WithCancel(context.Background())
 	return s, nil
 }

@@ -2,13 +2,35 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/regtoken/regtoken/store"
+	"github.com/regtoken/regtoken/store/groupcommit"
 )
+
+// A pending write is one of those that a transaction makes together.
+type pending struct {
+	record  store.Record // its Rev is what the write rests on
+	deletes bool         // and then only the record's ID and Rev count
+	// What came of it:
+	rev     store.Rev
+	refusal error
+	failure error // of the transaction
+}
+
+// errCutShort is for the writes of a transaction that panicked.
+var errCutShort = errors.New("cut short")
+
+// patience is how long a write waits for the transaction before it, which a
+// network that went silent may hold up, before it goes on a connection of its
+// own.
+const patience = 250 * time.Millisecond
 
 // Put implements [store.Store]. It costs one round trip.
 func (s *Store) Put(ctx context.Context, r store.Record) (store.Rev, error) {
@@ -18,15 +40,10 @@ func (s *Store) Put(ctx context.Context, r store.Record) (store.Rev, error) {
 	if err := r.Validate(); err != nil {
 		return 0, err
 	}
-	var expiresAt any // NULL
-	if !r.ExpiresAt.IsZero() {
-		expiresAt = r.ExpiresAt.UnixMilli()
+	if r.Data == nil {
+		r.Data = []byte{} // nil would be NULL
 	}
-	data := r.Data
-	if data == nil {
-		data = []byte{} // nil would be NULL
-	}
-	return s.write(ctx, s.sql.put, r.ID.String(), []byte(r.Registry), []byte(r.Name), expiresAt, data, int64(r.Rev), s.feedSize)
+	return s.write(ctx, pending{record: r})
 }
 
 // Delete implements [store.Store]. It costs one round trip.
@@ -37,30 +54,115 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID, ifRev store.Rev) (stor
 	if ifRev < 1 {
 		return 0, fmt.Errorf("%w: ifRev is below 1", store.ErrInvalid)
 	}
-	return s.write(ctx, s.sql.remove, id.String(), int64(ifRev), s.feedSize)
+	return s.write(ctx, pending{record: store.Record{ID: id, Rev: ifRev}, deletes: true})
 }
 
-// write calls a function of the schema that makes one write. The statement is
-// a transaction by itself: with an answer that is no error, it has committed.
-func (s *Store) write(ctx context.Context, sql string, args ...any) (store.Rev, error) {
-	callCtx, done := s.untilClosed(ctx)
+// write makes one write, together with what other calls write at the same time.
+func (s *Store) write(ctx context.Context, p pending) (store.Rev, error) {
+	p.failure = errCutShort
+	w := groupcommit.NewWrite(&p, len(p.record.Data))
+	inTime, done := s.untilClosed(ctx)
 	defer done()
-	conn, err := s.pool.Acquire(callCtx)
-	if err != nil {
-		return 0, s.harmless(ctx, err)
-	}
-	defer conn.Release()
-	var outcome string
-	var rev *store.Rev
-	// Scan reads on to where the server says that it is ready for the next
-	// statement. Only that follows the commit; the row comes before.
-	err = conn.QueryRow(callCtx, sql, slices.Concat([]any{execMode}, args)...).Scan(&outcome, &rev)
-	if err != nil {
+	switch err := s.writes.Do(inTime, w, s.commit); {
+	case errors.Is(err, groupcommit.ErrUnderWay):
 		return 0, s.ofWrite(ctx, err)
+	case err != nil:
+		return 0, s.harmless(ctx, err)
+	case p.failure != nil:
+		return 0, s.ofWrite(ctx, p.failure)
 	}
-	switch outcome {
+	return p.rev, p.refusal
+}
+
+// commit makes a transaction of the writes that wait when there is a connection
+// for it.
+func (s *Store) commit(ctx context.Context, take func() *groupcommit.Batch[*pending]) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	batch := take()
+	if len(batch.Writes) == 1 {
+		s.writeAll(ctx, conn, batch)
+		return nil
+	}
+	// The end of one call's context is no reason to cut off the others, and no
+	// call waits longer than its own.
+	go s.writeAll(batch.Context(), conn, batch)
+	return nil
+}
+
+// writeAll makes the writes of a batch by a function of the schema, and notes
+// what came of each. The statement is a transaction by itself: with an answer
+// that is no error, it has committed.
+func (s *Store) writeAll(ctx context.Context, conn *pgxpool.Conn, batch *groupcommit.Batch[*pending]) {
+	defer batch.Settle()
+	defer conn.Release()
+	var all columns
+	for _, w := range batch.Writes {
+		all.add(w.Value)
+	}
+	var answers []answer
+	var a answer
+	rows, err := conn.Query(ctx, s.sql.write, execMode,
+		all.ids, all.registries, all.names, all.expiries, all.data, all.restOn, s.feedSize)
+	if err == nil {
+		// This reads on to where the server says that it is ready for the next
+		// statement. Only that follows the commit; the rows come before.
+		_, err = pgx.ForEachRow(rows, []any{&a.outcome, &a.revision}, func() error {
+			answers = append(answers, a)
+			return nil
+		})
+	}
+	if err == nil && len(answers) != len(batch.Writes) {
+		err = fmt.Errorf("%d answers to %d writes", len(answers), len(batch.Writes)) // of a schema this package did not make
+	}
+	for i, w := range batch.Writes {
+		if w.Value.failure = err; err == nil {
+			w.Value.rev, w.Value.refusal = answers[i].read()
+		}
+	}
+}
+
+// columns are the arguments of the schema's function write_all: of each write,
+// the values at one place.
+type columns struct {
+	ids                     []string
+	registries, names, data [][]byte // NULL in names for a deletion
+	expiries                []*int64
+	restOn                  []int64
+}
+
+func (c *columns) add(p *pending) {
+	r := p.record
+	var registry, name, data []byte
+	var expiresAt *int64
+	if !p.deletes {
+		registry, name, data = []byte(r.Registry), []byte(r.Name), r.Data
+		if !r.ExpiresAt.IsZero() {
+			milliseconds := r.ExpiresAt.UnixMilli()
+			expiresAt = &milliseconds
+		}
+	}
+	c.ids = append(c.ids, r.ID.String())
+	c.registries = append(c.registries, registry)
+	c.names = append(c.names, name)
+	c.data = append(c.data, data)
+	c.expiries = append(c.expiries, expiresAt)
+	c.restOn = append(c.restOn, int64(r.Rev))
+}
+
+// An answer is what the schema's functions say of a write.
+type answer struct {
+	outcome  string
+	revision *store.Rev
+}
+
+// read returns the revision of the write, or why it was refused.
+func (a answer) read() (store.Rev, error) {
+	switch a.outcome {
 	case "done":
-		return *rev, nil
+		return *a.revision, nil
 	case "ID taken":
 		return 0, fmt.Errorf("pgstore: ID: %w", store.ErrExists)
 	case "name taken":
@@ -68,9 +170,9 @@ func (s *Store) write(ctx context.Context, sql string, args ...any) (store.Rev, 
 	case "missing":
 		return 0, fmt.Errorf("pgstore: %w", store.ErrNotFound)
 	case "conflict":
-		return 0, fmt.Errorf("pgstore: %w: at %d", store.ErrConflict, *rev)
+		return 0, fmt.Errorf("pgstore: %w: at %d", store.ErrConflict, *a.revision)
 	case "renamed":
 		return 0, fmt.Errorf("%w: a record keeps its Registry and Name", store.ErrInvalid)
 	}
-	return 0, fmt.Errorf("%w: pgstore: outcome %q", store.ErrUnknown, outcome) // of a schema this package did not make
+	return 0, fmt.Errorf("%w: pgstore: outcome %q", store.ErrUnknown, a.outcome) // of a schema this package did not make
 }

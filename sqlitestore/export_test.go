@@ -13,8 +13,7 @@ func (s *Store) TrimFeed(ctx context.Context) error {
 
 // Writer scans what a query returns on the connection that s writes through.
 func (s *Store) Writer(ctx context.Context, query string, dest any) error {
-	s.TakeTurn()
-	defer s.GiveTurn()
+	defer s.HoldWrites()()
 	w, err := s.takeSession(ctx)
 	if err != nil {
 		return err
@@ -23,8 +22,8 @@ func (s *Store) Writer(ctx context.Context, query string, dest any) error {
 	return w.queryRow(ctx, query).Scan(dest)
 }
 
-// TakeTurn makes writes wait.
-func (s *Store) TakeTurn() { s.turn <- struct{}{} }
+// HoldWrites makes writes wait until the returned function is called.
+func (s *Store) HoldWrites() (release func()) { return s.writes.Hold() }
 
-// GiveTurn ends TakeTurn.
-func (s *Store) GiveTurn() { <-s.turn }
+// WaitingWrites is how many writes wait.
+func (s *Store) WaitingWrites() int { return s.writes.Waiting() }

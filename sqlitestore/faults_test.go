@@ -249,19 +249,19 @@ func TestContextEndsWhileAnotherHoldsTheLock(t *testing.T) {
 func TestContextEndsWhileWaitingForTheTurn(t *testing.T) {
 	s := openStore(t, newPath(t), nil)
 	r := create(t, s, "name")
-	s.TakeTurn()
+	release := s.HoldWrites()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	_, err := s.Delete(ctx, r.ID, r.Rev)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	s.GiveTurn()
+	release()
 	requireStands(t, s, r)
 }
 
 func TestCloseCutsOffWhoWaitsForTheTurn(t *testing.T) {
 	s := openStore(t, newPath(t), nil)
 	r := create(t, s, "name")
-	s.TakeTurn()
+	defer s.HoldWrites()()
 	result := make(chan error, 1)
 	go func() {
 		_, err := s.Put(context.Background(), r)

@@ -91,8 +91,8 @@ func (w *session) close() {
 func (w *session) transact(ctx context.Context, change func(context.Context) error) error {
 	// IMMEDIATE takes the one write lock, which is held to the commit: the
 	// order of writes is the order of commits.
+	w.broken = true // until it has come to a good end
 	if _, err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-		w.broken = true
 		return failed(ctx, err)
 	}
 	ctx = context.WithoutCancel(ctx)
@@ -101,7 +101,6 @@ func (w *session) transact(ctx context.Context, change func(context.Context) err
 		return err
 	}
 	if _, err := w.exec(ctx, "COMMIT"); err != nil {
-		w.broken = true
 		// Where there is still a transaction to roll back, none was committed.
 		// Otherwise the log may hold all of it, and a recovery may find it.
 		if w.rollback(ctx) == nil {
@@ -109,6 +108,7 @@ func (w *session) transact(ctx context.Context, change func(context.Context) err
 		}
 		return fmt.Errorf("sqlitestore: %w: %w", store.ErrUnknown, err)
 	}
+	w.broken = false
 	return nil
 }
 

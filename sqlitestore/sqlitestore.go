@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/regtoken/regtoken/store"
+	"github.com/regtoken/regtoken/store/groupcommit"
 )
 
 // Options configure a [Store]. The zero Options, and nil, are the defaults.
@@ -52,9 +53,12 @@ func (o *Options) orDefaults() (Options, error) {
 // concurrent use, and any number of Stores, in any number of processes, may
 // share a database.
 //
-// A write whose context ends while it waits for its turn changes nothing.
-// Once it has the turn it goes on to its end, which is near, and says truly
-// what came of it.
+// Writes of one Store that come at the same time are committed together, by
+// one flush to the disk; each gets its own revision and its own error, and none
+// is acknowledged before the commit. A write whose context ends while it waits
+// changes nothing. Once its transaction has begun it goes on to its end, which
+// is near, and says truly what came of it. A transaction that fails (a full
+// disk) fails all its writes.
 type Store struct {
 	db       *sql.DB
 	owned    bool // db is closed with the Store, and no one else uses it
@@ -62,12 +66,13 @@ type Store struct {
 
 	byID, byName, inRegistry, inAll, expired, head, changes *sql.Stmt
 
-	turn   chan struct{} // holds one element while a call writes
-	writer *session      // kept from write to write if owned; belongs to who has the turn
+	writes groupcommit.Queue[*pending]
+	writer *session // kept from batch to batch if owned; belongs to who leads one
 
-	close   sync.Once
-	closing chan struct{} // closed by Close
-	calls   sync.RWMutex  // held for reading by every call under way
+	close sync.Once
+	life  context.Context // ends with Close
+	end   context.CancelFunc
+	calls sync.RWMutex // held for reading by every call under way
 }
 
 var _ store.Store = (*Store)(nil)
@@ -93,20 +98,16 @@ func New(ctx context.Context, db *sql.DB, opts *Options) (*Store, error) {
 }
 
 func newStore(ctx context.Context, db *sql.DB, opts Options) (*Store, error) {
-	s := &Store{
-		db:       db,
-		feedSize: opts.FeedSize,
-		turn:     make(chan struct{}, 1),
-		closing:  make(chan struct{}),
-	}
+	s := &Store{db: db, feedSize: opts.FeedSize}
+	s.life, s.end = context.WithCancel(context.Background())
 	w, err := s.openSession(ctx)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.Close())
 	}
 	err = w.makeSchema(ctx)
 	w.close()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.prepareReads(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -119,7 +120,7 @@ func newStore(ctx context.Context, db *sql.DB, opts Options) (*Store, error) {
 // [Open] opened is closed too.
 func (s *Store) Close() (err error) {
 	s.close.Do(func() {
-		close(s.closing)
+		s.end()
 		s.calls.Lock()
 		defer s.calls.Unlock()
 		s.closeSession()
@@ -140,11 +141,9 @@ func (s *Store) enter(ctx context.Context) error {
 	if !s.calls.TryRLock() { // only Close locks it otherwise
 		return errClosed
 	}
-	select {
-	case <-s.closing:
+	if s.life.Err() != nil {
 		s.calls.RUnlock()
 		return errClosed
-	default:
 	}
 	if err := ctx.Err(); err != nil {
 		s.calls.RUnlock()

@@ -9,11 +9,28 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/regtoken/regtoken/store"
+	"github.com/regtoken/regtoken/store/groupcommit"
 )
 
 // trimEvery says at which revisions the feed is trimmed: seldom, because that
 // writes pages that the write itself does not.
 const trimEvery = 128
+
+// nextRev is the revision that addChange gives to the change made before it.
+const nextRev = `(SELECT max(rev) + 1 FROM regtoken_changes)`
+
+// A pending write is one of those that a transaction makes together.
+type pending struct {
+	id     uuid.UUID
+	change func(ctx context.Context, w *session) error
+	// What came of it:
+	rev     int64
+	refusal error
+	failure error // of the transaction
+}
+
+// errCutShort is for the writes of a transaction that panicked.
+var errCutShort = fmt.Errorf("sqlitestore: %w: cut short", store.ErrUnknown)
 
 // Put implements [store.Store].
 func (s *Store) Put(ctx context.Context, r store.Record) (store.Rev, error) {
@@ -28,23 +45,23 @@ func (s *Store) Put(ctx context.Context, r store.Record) (store.Rev, error) {
 	if !r.ExpiresAt.IsZero() {
 		expiresAt = sql.NullInt64{Int64: r.ExpiresAt.UnixMilli(), Valid: true}
 	}
-	return s.write(ctx, r.ID, func(ctx context.Context, w *session, rev int64) error {
+	return s.write(ctx, r.ID, len(r.Data), func(ctx context.Context, w *session) error {
 		if r.Rev == 0 {
 			// Empty data may reach the database as NULL: some drivers do that.
 			created, err := w.changed(ctx, `
 				INSERT INTO regtoken_tokens (id, registry, name, expires_at, data, rev)
-				VALUES (?, ?, ?, ?, coalesce(?, x''), ?)
+				VALUES (?, ?, ?, ?, coalesce(?, x''), `+nextRev+`)
 				ON CONFLICT DO NOTHING`,
-				r.ID[:], r.Registry, r.Name, expiresAt, r.Data, rev)
+				r.ID[:], r.Registry, r.Name, expiresAt, r.Data)
 			if err == nil && !created {
 				err = errExists
 			}
 			return err
 		}
 		replaced, err := w.changed(ctx, `
-			UPDATE regtoken_tokens SET expires_at = ?, data = coalesce(?, x''), rev = ?
+			UPDATE regtoken_tokens SET expires_at = ?, data = coalesce(?, x''), rev = `+nextRev+`
 			WHERE id = ? AND rev = ? AND registry = ? AND name = ?`,
-			expiresAt, r.Data, rev, r.ID[:], int64(r.Rev), r.Registry, r.Name)
+			expiresAt, r.Data, r.ID[:], int64(r.Rev), r.Registry, r.Name)
 		if err != nil || replaced {
 			return err
 		}
@@ -64,7 +81,7 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID, ifRev store.Rev) (stor
 	if ifRev < 1 {
 		return 0, fmt.Errorf("%w: ifRev is below 1", store.ErrInvalid)
 	}
-	return s.write(ctx, id, func(ctx context.Context, w *session, _ int64) error {
+	return s.write(ctx, id, 0, func(ctx context.Context, w *session) error {
 		deleted, err := w.changed(ctx, `DELETE FROM regtoken_tokens WHERE id = ? AND rev = ?`, id[:], int64(ifRev))
 		if err != nil || deleted {
 			return err
@@ -77,46 +94,95 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID, ifRev store.Rev) (stor
 }
 
 // write makes the change of the record id, and the entry in the feed that
-// says so. It returns the revision of both.
+// says so, together with what other calls write at the same time. It returns
+// the revision of both.
 func (s *Store) write(
-	ctx context.Context, id uuid.UUID, change func(ctx context.Context, w *session, rev int64) error,
+	ctx context.Context, id uuid.UUID, size int, change func(ctx context.Context, w *session) error,
 ) (store.Rev, error) {
-	// Other processes can only be polled; in this one it goes in turns.
-	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
-	case <-ctx.Done():
-		return 0, ended(ctx.Err())
-	case <-s.closing:
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.life, cancel)()
+	w := groupcommit.NewWrite(&pending{id: id, change: change, failure: errCutShort}, size)
+	switch err := s.writes.Do(waiting, w, s.commit); {
+	case errors.Is(err, groupcommit.ErrUnderWay):
+		<-w.Done() // its end is near
+	case err != nil && s.life.Err() != nil:
 		return 0, errClosed
-	}
-	w, err := s.takeSession(ctx)
-	if err != nil {
+	case err != nil:
 		return 0, err
 	}
-	defer s.leaveSession(w)
-	var rev int64
-	err = w.transact(ctx, func(ctx context.Context) error {
-		if rev, err = w.addChange(ctx, id); err != nil {
-			return err
-		}
-		if err := change(ctx, w, rev); err != nil {
-			return err
-		}
-		if rev%trimEvery != 0 {
-			return nil
-		}
-		return w.trimFeed(ctx, rev-int64(s.feedSize))
-	})
-	if err != nil {
+	if err := w.Value.failure; err != nil {
 		return 0, err
 	}
-	return store.Rev(rev), nil
+	return store.Rev(w.Value.rev), w.Value.refusal
 }
 
-// takeSession returns a session to whoever has the turn.
+// commit makes a transaction of the writes that wait when it can begin one.
+func (s *Store) commit(ctx context.Context, take func() *groupcommit.Batch[*pending]) error {
+	var batch *groupcommit.Batch[*pending]
+	defer func() { // when the session is left to the next
+		if batch != nil {
+			batch.Settle()
+		}
+	}()
+	w, err := s.takeSession(ctx)
+	if err != nil {
+		return err
+	}
+	err = w.transact(ctx, func(ctx context.Context) error {
+		batch = take()
+		return w.writeAll(ctx, batch.Writes, int64(s.feedSize))
+	})
+	s.leaveSession(w) // but if a driver panicked: then nothing of it can be trusted, to be closed least of all
+	if batch == nil {
+		return err
+	}
+	if errors.Is(err, errNothingWritten) {
+		err = nil
+	}
+	for _, one := range batch.Writes {
+		one.Value.failure = err
+	}
+	return nil
+}
+
+// errNothingWritten: all writes were refused, each with its own error.
+var errNothingWritten = errors.New("sqlitestore: nothing written")
+
+// writeAll makes the writes in turn. That one is refused is its own error, and
+// no other's.
+func (w *session) writeAll(ctx context.Context, writes []*groupcommit.Write[*pending], feedSize int64) error {
+	err := errNothingWritten
+	for _, one := range writes {
+		p := one.Value
+		p.rev, p.refusal = w.writeOne(ctx, p, feedSize)
+		switch {
+		case p.refusal == nil:
+			err = nil
+		case errors.Is(p.refusal, store.ErrUnavailable): // the transaction may be rolled back by now
+			return p.refusal
+		}
+	}
+	return err
+}
+
+func (w *session) writeOne(ctx context.Context, p *pending, feedSize int64) (rev int64, err error) {
+	if err := p.change(ctx, w); err != nil {
+		return 0, err
+	}
+	if rev, err = w.addChange(ctx, p.id); err != nil {
+		return 0, err
+	}
+	if rev%trimEvery == 0 {
+		err = w.trimFeed(ctx, rev-feedSize)
+	}
+	return rev, err
+}
+
+// takeSession returns a session to whoever leads.
 func (s *Store) takeSession(ctx context.Context) (*session, error) {
 	if w := s.writer; w != nil {
+		s.writer = nil
 		return w, nil
 	}
 	return s.openSession(ctx)
@@ -129,7 +195,6 @@ func (s *Store) leaveSession(w *session) {
 		s.writer = w
 		return
 	}
-	s.writer = nil
 	w.close()
 }
 
