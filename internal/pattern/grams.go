@@ -28,7 +28,7 @@ func hashGram(gram uint64, size uint8) uint32 { return uint32(mix(gram, uint64(s
 
 // fileByGram files rules, each by the gram of its own that is the rarest among
 // them.
-func (x *index) fileByGram(places []int) {
+func (x *index) fileByGram(places []uint32) {
 	if len(places) == 0 {
 		return
 	}
@@ -62,7 +62,7 @@ func (x *index) fileByGram(places []int) {
 		size := min(size, uint8(r.longestPiece()))
 		sizes.add(size)
 		g.filter[g.bit(rarest)/64] |= 1 << (g.bit(rarest) % 64)
-		x.file(place, x.add(hashGram(rarest, size)))
+		x.file(int(place), &x.nodes[x.add(hashGram(rarest, size))])
 	}
 	for size := range uint8(mostGram + 1) {
 		if sizes.has(size) {

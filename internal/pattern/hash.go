@@ -58,12 +58,6 @@ func (s *subject) prefix(n uint8) uint32 { return new(chain).prefix(s, n) }
 // suffix returns the hash of the last n bytes.
 func (s *subject) suffix(n uint8) uint32 { return new(chain).suffix(s, n) }
 
-// shortPrefix is prefix of no more than a word.
-func (s *subject) shortPrefix(n uint8) uint32 { return hashWord(s.first & masks[n]) }
-
-// shortSuffix is suffix of no more than a word.
-func (s *subject) shortSuffix(n uint8) uint32 { return hashWord(s.last &^ masks[wordSize-n]) }
-
 // A chain hashes ever longer prefixes of one subject, or suffixes, and reads
 // its text but once. The zero chain is at the end where that begins.
 type chain struct {
@@ -73,7 +67,7 @@ type chain struct {
 
 func (c *chain) prefix(s *subject, n uint8) uint32 {
 	if n <= wordSize {
-		return s.shortPrefix(n)
+		return hashWord(s.first & masks[n])
 	}
 	for ; c.size+wordSize < int(n); c.size += wordSize {
 		c.hash = mix(c.hash, load(s.text, c.size))
@@ -83,7 +77,7 @@ func (c *chain) prefix(s *subject, n uint8) uint32 {
 
 func (c *chain) suffix(s *subject, n uint8) uint32 {
 	if n <= wordSize {
-		return s.shortSuffix(n)
+		return hashWord(s.last &^ masks[wordSize-n])
 	}
 	for ; c.size+wordSize < int(n); c.size += wordSize {
 		c.hash = mix(c.hash, load(s.text, len(s.text)-c.size-wordSize))

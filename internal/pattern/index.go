@@ -7,9 +7,9 @@ import "math/bits"
 //
 //   - a literal under its text;
 //   - any other under its prefix, the text before its first star;
-//   - where more than a few share that, under prefix and suffix;
-//   - where more than a few share both, under a gram: a few bytes that stand
-//     between its stars, those which the set has least often.
+//   - where several share that, under prefix and suffix;
+//   - where several share both, under a gram: a few bytes that stand between
+//     its stars, those which the set has least often.
 //
 // So a name is looked up once as a literal, once for each length of prefix
 // that the set has, and beside a prefix that is found once for each length of
@@ -21,69 +21,80 @@ type index struct {
 	next     []uint32 // beside each rule: the place of the next in the same node, plus one; 0: none
 	literals lengths
 	prefixes []edge // in ascending order
-	suffixes []edge // of prefixes that more than a few share
+	suffixes []edge
 	grams    grams
 }
-
-// few is how many rules in one place are asked each for itself.
-const few = 1
 
 // newIndex returns the index of the rules.
 func newIndex(rules []rule) *index {
 	x := &index{table: newTable(len(rules)), rules: rules, next: make([]uint32, len(rules))}
-	places := x.count()
-	var rest []int
-	for i := len(rules) - 1; i >= 0; i-- { // so that each node leads through its rules in their order
-		r := &rules[i]
+	x.fileByGram(x.fileBySuffix(x.fileLiterals()))
+	return x
+}
+
+// fileLiterals files literals, and counts who shares a prefix among the others.
+// It returns these, the last one first, so that each node will lead through its
+// rules in their order; beside them stand the places of their prefixes' nodes.
+func (x *index) fileLiterals() (others []uint32) {
+	others = make([]uint32, 0, len(x.rules))
+	var prefixes, suffixes edges
+	for i := len(x.rules) - 1; i >= 0; i-- {
+		r := &x.rules[i]
 		if r.stars == 0 {
-			x.file(i, x.add(r.literal()))
+			x.literals.add(r.prefixLen)
+			x.file(i, &x.nodes[x.add(r.literal())])
 			continue
 		}
-		prefix := x.add(r.prefix)
+		prefixes.add(r.prefixLen, r.before, r.actions)
+		suffixes.add(r.suffixLen, r.behind, r.actions)
+		x.next[i] = x.add(r.prefix)
+		x.nodes[x.next[i]].share()
+		others = append(others, uint32(i))
+	}
+	x.prefixes, x.suffixes = prefixes.list(), suffixes.list()
+	for i := range x.nodes {
+		x.nodes[i].split = x.nodes[i].shared == several
+	}
+	return others
+}
+
+// fileBySuffix files rules by their prefix, and where several share that, by
+// their suffix too. It returns those of which several share both.
+func (x *index) fileBySuffix(rules []uint32) (rest []uint32) {
+	var places [MaxLength + 1]uint8
+	for i, e := range x.suffixes {
+		places[e.length] = uint8(i)
+	}
+	for _, i := range rules {
+		r, prefix := &x.rules[i], &x.nodes[x.next[i]]
 		prefix.actions |= r.actions
-		if prefix.shared <= few {
-			x.file(i, prefix)
+		if !prefix.split {
+			x.file(int(i), prefix)
 			continue
 		}
 		prefix.suffixes |= 1 << (places[r.suffixLen] % 64)
-		both := x.add(r.both())
-		if both.shared <= few || r.stars == 1 {
-			x.file(i, both)
+		x.next[i] = x.add(r.both())
+		x.nodes[x.next[i]].share()
+		rest = append(rest, i)
+	}
+	split := rest
+	rest = rest[:0]
+	for _, i := range split {
+		r, both := &x.rules[i], &x.nodes[x.next[i]]
+		if both.shared < several || r.stars == 1 { // of those with one star, only equal ones share both
+			x.file(int(i), both)
 			continue
 		}
 		both.grams |= r.actions
 		rest = append(rest, i)
 	}
-	x.fileByGram(rest)
-	return x
+	return rest
 }
 
-// count finds out how many rules share a prefix, and of those a suffix, and
-// which lengths they have. It returns where suffixes lists each length.
-func (x *index) count() (places [MaxLength + 1]uint8) {
-	var prefixes, suffixes edges
-	for i := range x.rules {
-		if r := &x.rules[i]; r.stars == 0 {
-			x.literals.add(r.prefixLen)
-		} else {
-			prefixes.add(r.prefixLen, r.before)
-			x.add(r.prefix).share()
-		}
-	}
-	for i := range x.rules {
-		if r := &x.rules[i]; r.stars > 0 && x.add(r.prefix).shared > few {
-			suffixes.add(r.suffixLen, r.behind)
-			x.add(r.both()).share()
-		}
-	}
-	x.prefixes, x.suffixes = prefixes.list(), suffixes.list()
-	for i, e := range x.suffixes {
-		places[e.length] = uint8(i)
-	}
-	return places
-}
+// several is where node.shared stops to count.
+const several = 2
 
-func (n *node) share() { n.shared = min(n.shared, few) + 1 }
+func (n *node) share() { n.shared = min(n.shared+1, several) }
 
 // file puts a rule into a node.
 func (x *index) file(place int, n *node) {
@@ -103,28 +114,23 @@ func (x *index) search(q *query) {
 	text := q.text
 	for i := range x.prefixes {
 		e := &x.prefixes[i]
-		if int(e.at) >= len(text) || q.missing == 0 {
+		if int(e.last) >= len(text) || q.missing == 0 {
 			break
 		}
-		if e.beside>>(text[e.at]%64)&1 == 0 {
+		if e.actions&q.missing == 0 || !e.admits(text[e.last]) {
 			continue
 		}
-		var hash uint32
-		if e.length <= wordSize {
-			hash = q.shortPrefix(e.length)
-		} else {
-			hash = c.prefix(&q.subject, e.length)
-		}
+		hash := c.prefix(&q.subject, e.length)
 		if !x.may(hash) {
 			continue
 		}
-		if n := x.find(hash); n.suffixes == 0 {
-			x.ask(q, n)
-		} else if n.actions&q.missing != 0 {
+		n := x.find(hash)
+		x.ask(q, n)
+		if n.actions&q.missing != 0 && n.split {
 			if grams == 0 {
 				from = int(e.length)
 			}
-			grams |= x.searchBeside(q, n, len(q.text)-int(e.length))
+			grams |= x.searchBeside(q, n, len(text)-int(e.length))
 		}
 	}
 	if grams&q.missing != 0 {
@@ -143,16 +149,10 @@ func (x *index) searchBeside(q *query, prefix *node, most int) (grams uint8) {
 				return grams
 			}
 			e := &x.suffixes[place]
-			if !e.admits(q.text[min(len(q.text)-int(e.length), len(q.text)-1)]) {
+			if e.actions&q.missing == 0 || !e.admits(q.text[len(q.text)-1-int(e.last)]) {
 				continue
 			}
-			var hash uint32
-			if e.length <= wordSize {
-				hash = q.shortSuffix(e.length)
-			} else {
-				hash = c.suffix(&q.subject, e.length)
-			}
-			hash = hashBoth(prefix.hash, hash)
+			hash := hashBoth(prefix.hash, c.suffix(&q.subject, e.length))
 			if !x.may(hash) {
 				continue
 			}

@@ -10,8 +10,8 @@ import (
 // patterns and sets hold what is in use once: tokens that share a pattern
 // share the compiled form, and tokens of equal rules the Set.
 var (
-	patterns interned[Pattern]
-	sets     interned[Set]
+	patterns = new(interned[Pattern])
+	sets     = new(interned[Set])
 )
 
 // interned holds values by a hash of their contents, and does not keep them

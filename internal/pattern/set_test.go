@@ -113,10 +113,28 @@ func TestSet(t *testing.T) {
 	}
 }
 
-// Random rules of few words, so that they share beginnings, ends and middles;
-// names that fill a rule's stars in, and names near them.
 func TestSetAtRandom(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		requireRandom(t, rng)
+	}
+}
+
+// Hashes only propose: even if they collide all the time, the answers are the
+// same.
+func TestSetOfCollidingHashes(t *testing.T) {
+	pattern.CollideHashes(t)
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 50 {
+		requireRandom(t, rng)
+	}
+}
+
+// requireRandom compares random rules of few words, so that they share
+// beginnings, ends and middles, for names that fill a rule's stars in and names
+// near them.
+func requireRandom(t *testing.T, rng *rand.Rand) {
+	t.Helper()
 	words := []string{"a", "b", "ab", "team", "team-1", "prod", "/", "/", "-", "x/y", "*", "*", "*", "app-12", "registry/organisation/"}
 	text := func(most int) string {
 		var b strings.Builder
@@ -125,28 +143,26 @@ func TestSetAtRandom(t *testing.T) {
 		}
 		return b.String()
 	}
-	for range 200 {
-		var rules []pattern.Rule
-		for count := 1 << rng.IntN(8); len(rules) < count; {
-			if text := text(6); len(pattern.Check(text)) == 0 {
-				rules = append(rules, rule(t, text, uint8(1+rng.IntN(everything))))
-			}
+	var rules []pattern.Rule
+	for count := 1 << rng.IntN(8); len(rules) < count; {
+		if text := text(6); len(pattern.Check(text)) == 0 {
+			rules = append(rules, rule(t, text, uint8(1+rng.IntN(everything))))
 		}
-		var names []string
-		for range 50 {
-			name := rules[rng.IntN(len(rules))].Pattern.String()
-			for strings.Contains(name, "*") {
-				name = strings.Replace(name, "*", strings.ReplaceAll(text(3), "*", ""), 1)
-			}
-			if rng.IntN(4) == 0 {
-				name = name[:rng.IntN(len(name)+1)] + "a" + name[rng.IntN(len(name)+1):]
-			}
-			if pattern.IsName(name) {
-				names = append(names, name)
-			}
-		}
-		requireReference(t, rules, names...)
 	}
+	var names []string
+	for range 50 {
+		name := rules[rng.IntN(len(rules))].Pattern.String()
+		for strings.Contains(name, "*") {
+			name = strings.Replace(name, "*", strings.ReplaceAll(text(3), "*", ""), 1)
+		}
+		if rng.IntN(4) == 0 {
+			name = name[:rng.IntN(len(name)+1)] + "a" + name[rng.IntN(len(name)+1):]
+		}
+		if pattern.IsName(name) {
+			names = append(names, name)
+		}
+	}
+	requireReference(t, rules, names...)
 }
 
 func FuzzSet(f *testing.F) {
