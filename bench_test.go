@@ -3,7 +3,6 @@ package regtoken_test
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -82,35 +81,5 @@ func BenchmarkCreate(b *testing.B) {
 		if _, _, err := m.CreateToken(b.Context(), regtoken.TokenSpec{Name: fmt.Sprintf("bench-%d", i), Scopes: scopes}); err != nil {
 			b.Fatal(err)
 		}
-	}
-}
-
-// BenchmarkSweep removes 100 expired tokens of many; the time is for all 100.
-func BenchmarkSweep(b *testing.B) {
-	const expired = 100
-	for _, tokens := range []int{1_000, 100_000} {
-		b.Run(fmt.Sprintf("tokens=%d", tokens), func(b *testing.B) {
-			now := start
-			m, err := regtoken.NewManager(memstore.New(), &regtoken.Options{Now: func() time.Time { return now }})
-			require.NoError(b, err)
-			fill := func(prefix string, n int, expiry time.Time) {
-				for i := range n {
-					_, _, err := m.CreateToken(b.Context(), regtoken.TokenSpec{Name: fmt.Sprintf("%s-%d", prefix, i), Expiry: expiry})
-					require.NoError(b, err)
-				}
-			}
-			fill("later", tokens, now.Add(10000*time.Hour))
-			b.ReportAllocs()
-			for b.Loop() {
-				b.StopTimer()
-				fill("due", expired, now.Add(time.Hour))
-				now = now.Add(time.Hour)
-				b.StartTimer()
-				n, err := m.Sweep(b.Context())
-				if err != nil || n != expired {
-					b.Fatal(n, err)
-				}
-			}
-		})
 	}
 }

@@ -85,7 +85,7 @@ func (s *shared) expired(ctx context.Context, until time.Time, limit int) ([]sto
 // it, store.ErrConflict if somebody changed it since it was read.
 func (s *shared) expire(ctx context.Context, r store.Record) error {
 	err := s.remove(ctx, r)
-	if errors.Is(err, ErrNotFound) || errors.Is(err, store.ErrConflict) {
+	if !s.isObserved() || errors.Is(err, ErrNotFound) || errors.Is(err, store.ErrConflict) {
 		return err
 	}
 	event := s.recordEvent(OpExpire, r)
@@ -151,12 +151,22 @@ func (m *Manager) sweep(ctx context.Context) {
 	}
 }
 
-// sweepDue sweeps and returns when there will be more to sweep; the zero Time
-// is never.
+// sweepDue sweeps what is due and returns when there will be more; the zero Time
+// is never. While nothing is due it asks the store one question.
 func (m *Manager) sweepDue(ctx context.Context) (time.Time, error) {
+	next, err := m.nextDue(ctx)
+	if err != nil || next.IsZero() || next.After(m.now()) {
+		return next, err
+	}
 	if _, err := m.Sweep(ctx); err != nil {
 		return time.Time{}, err
 	}
+	return m.nextDue(ctx)
+}
+
+// nextDue returns when the first of all records is to be removed; the zero Time
+// is never.
+func (m *Manager) nextDue(ctx context.Context) (time.Time, error) {
 	oldest, err := m.expired(ctx, store.MaxTime, 1)
 	if err != nil || len(oldest) == 0 {
 		return time.Time{}, err

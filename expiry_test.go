@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -277,6 +278,64 @@ func TestRunSweepsWhenDue(t *testing.T) {
 			require.Equal(t, begin.Add(42*time.Second+grace), sweptAt())
 			require.Equal(t, begin.Add(time.Hour+grace), sweptAt())
 			require.Less(t, h.Calls()["Expired"], 2*60+3*6, "a look a minute and a few for each token, not a tick")
+		})
+	}
+}
+
+// wholeHooked is a hooked store whose Head is local, as that of memory is, and
+// which counts the calls for the feed too.
+type wholeHooked struct{ *hooked }
+
+func (wholeHooked) HeadIsLocal() bool { return true }
+
+func (h wholeHooked) Head(ctx context.Context) (store.Cursor, error) {
+	h.count("Head")
+	return h.hooked.Head(ctx)
+}
+
+func (h wholeHooked) Changes(ctx context.Context, after store.Cursor, limit int) (store.Batch, error) {
+	h.count("Changes")
+	return h.hooked.Changes(ctx, after, limit)
+}
+
+// To wait takes one question to the store a minute and nothing else, whether
+// there is something to wait for or not; how often the clock is read tells how
+// often Run is awake.
+func TestRunWaitsForNothing(t *testing.T) {
+	for _, tokens := range []int{0, 1, 1000} {
+		synctest.Test(t, func(t *testing.T) {
+			h := wholeHooked{&hooked{Store: memstore.New()}}
+			var clockReads atomic.Int64
+			r := newRig(t, func(r *rig, o *regtoken.Options) {
+				r.store = h
+				o.Now = func() time.Time {
+					clockReads.Add(1)
+					return time.Now()
+				}
+			})
+			begin := time.Now()
+			const wait = 10 * time.Hour
+			for i := range tokens {
+				r.create(t, regtoken.TokenSpec{Name: fmt.Sprintf("token-%d", i), Expiry: begin.Add(wait + time.Minute)})
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- r.Run(ctx) }()
+			synctest.Wait()
+			h.Calls()
+			clockReads.Store(0)
+
+			time.Sleep(wait)
+			synctest.Wait()
+			const looks = int(wait / time.Minute)
+			require.Equal(t, map[string]int{"Expired": looks}, h.Calls())
+			require.LessOrEqual(t, clockReads.Load(), int64(2*looks))
+
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			require.Equal(t, tokens, h.Calls()["Delete"], "at the very instant")
+			cancel()
+			require.NoError(t, <-done)
 		})
 	}
 }

@@ -1,7 +1,6 @@
 package memstore_test
 
 import (
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -14,9 +13,7 @@ import (
 	"github.com/regtoken/regtoken/store"
 )
 
-var full = flag.Bool("full", false, "benchmarks: also 1 million and 10 million records (18 GiB of memory)")
-
-// year is the time over which the records of a benchmark expire.
+// The year over which the records of a benchmark expire.
 var (
 	yearBegins = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	year       = 365 * 24 * time.Hour
@@ -30,11 +27,7 @@ func someTime() time.Time {
 // forEachSize runs the benchmark on a store of n records that expire all over
 // the year, and hands it at most 100,000 of them, in no order.
 func forEachSize(b *testing.B, benchmark func(b *testing.B, s *memstore.Store, sample []store.Record)) {
-	sizes := []int{10_000, 100_000}
-	if *full {
-		sizes = append(sizes, 1_000_000, 10_000_000)
-	}
-	for _, n := range sizes {
+	for _, n := range memstore.Sizes() {
 		s := memstore.New()
 		var sample []store.Record
 		for i := range n {
@@ -139,7 +132,7 @@ func BenchmarkWrite(b *testing.B) {
 // BenchmarkSweep removes k expired records of n, by Expired and Delete as a
 // sweeper does, and prints the time a record. All sizes:
 //
-//	go test ./memstore -run '^$' -bench Sweep -full -timeout 1h
+//	go test ./memstore -run '^$' -bench Sweep -timeout 1h -full
 func BenchmarkSweep(b *testing.B) {
 	forEachSize(b, func(b *testing.B, s *memstore.Store, _ []store.Record) {
 		for _, k := range []int{100, 10_000} {

@@ -13,8 +13,8 @@ import (
 type nameKey struct{ registry, name string }
 
 func compareNames(a, b nameKey) int {
-	if c := strings.Compare(a.registry, b.registry); c != 0 {
-		return c
+	if a.registry != b.registry { // rarely, and found out faster than their order
+		return strings.Compare(a.registry, b.registry)
 	}
 	return strings.Compare(a.name, b.name)
 }

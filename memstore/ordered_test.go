@@ -52,6 +52,62 @@ func FuzzOrdered(f *testing.F) {
 	})
 }
 
+// The tree grows to several levels and shrinks again, with nodes that are full
+// enough all the while.
+func TestOrderedGrowsAndShrinks(t *testing.T) {
+	const n = 20_000
+	o := newOrdered(cmp.Compare[int])
+	check := func(want []int) {
+		t.Helper()
+		height := checkNodes(t, o.root, true)
+		require.LessOrEqual(t, height, 4)
+		require.Equal(t, want, keysFrom(o, 0))
+		place := len(want) / 2
+		require.Equal(t, want[place:], keysFrom(o, 2*place-1))
+	}
+	inOrder := make([]int, n)
+	for i := range inOrder {
+		inOrder[i] = i * 2
+	}
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 3 {
+		for _, i := range random.Perm(n) {
+			o.insert(inOrder[i])
+		}
+		check(inOrder)
+		for _, i := range random.Perm(n / 2) { // all but those at the beginning
+			o.delete(inOrder[n/2+i])
+		}
+		check(inOrder[:n/2])
+		for _, key := range inOrder {
+			o.delete(key)
+		}
+		check([]int{})
+	}
+}
+
+// checkNodes checks how many keys the nodes below n have, and returns its
+// height.
+func checkNodes(t *testing.T, n *node[int], isRoot bool) (height int) {
+	t.Helper()
+	require.LessOrEqual(t, len(n.keys), nodeSize)
+	if !isRoot {
+		require.GreaterOrEqual(t, len(n.keys), nodeMin)
+	}
+	if n.isLeaf() {
+		return 1
+	}
+	require.Len(t, n.children, len(n.keys))
+	require.Greater(t, len(n.children), 1)
+	for i, child := range n.children {
+		if i > 0 {
+			require.LessOrEqual(t, n.keys[i], child.keys[0], "but for a first child's, which says nothing")
+		}
+		height = checkNodes(t, child, false)
+	}
+	return height + 1
+}
+
 func TestOrderedFindsWithoutScanning(t *testing.T) {
 	const n = 50_000
 	comparisons := 0

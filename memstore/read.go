@@ -22,25 +22,22 @@ func (s *Store) GetByName(ctx context.Context, registry, name string) (store.Rec
 	return s.lookUp(ctx, func() *item { return s.byName[nameKey{registry, name}] })
 }
 
-func (s *Store) lookUp(ctx context.Context, find func() *item) (store.Record, error) {
-	r, err := s.find(ctx, find)
-	if err != nil {
-		return store.Record{}, err
-	}
-	return detached(r), nil
-}
-
-func (s *Store) find(ctx context.Context, find func() *item) (store.Record, error) {
+func (s *Store) lookUp(ctx context.Context, find func() *item) (r store.Record, err error) {
 	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if err := s.usable(ctx); err != nil {
-		return store.Record{}, err
-	}
+	err = s.usable(ctx)
 	found := find()
-	if found == nil {
+	if found != nil {
+		r = found.Record
+	}
+	s.mu.RUnlock()
+	switch {
+	case err != nil:
+		return store.Record{}, err
+	case found == nil:
 		return store.Record{}, fmt.Errorf("memstore: %w", store.ErrNotFound)
 	}
-	return found.Record, nil
+	r.Data = bytes.Clone(r.Data)
+	return r, nil
 }
 
 // List implements [store.Store]. It returns full pages: fewer records than
@@ -60,7 +57,7 @@ func (s *Store) List(ctx context.Context, q store.Query) (store.Page, error) {
 	if err != nil {
 		return store.Page{}, err
 	}
-	page := store.Page{Records: detachedAll(found)}
+	page := store.Page{Records: detached(found)}
 	if more {
 		page.Next = nameKeyOf(&found[len(found)-1]).mark()
 	}
@@ -105,7 +102,7 @@ func (s *Store) Expired(ctx context.Context, until time.Time, limit int) ([]stor
 	if err != nil {
 		return nil, err
 	}
-	return detachedAll(found), nil
+	return detached(found), nil
 }
 
 func (s *Store) expired(ctx context.Context, until time.Time, limit int) ([]store.Record, error) {
@@ -131,16 +128,10 @@ func (s *Store) expired(ctx context.Context, until time.Time, limit int) ([]stor
 	return found, nil
 }
 
-// detached returns r with Data of its own.
-func detached(r store.Record) store.Record {
-	r.Data = bytes.Clone(r.Data)
-	return r
-}
-
-// detachedAll gives each of records Data of its own.
-func detachedAll(records []store.Record) []store.Record {
+// detached gives each of records Data of its own.
+func detached(records []store.Record) []store.Record {
 	for i := range records {
-		records[i] = detached(records[i])
+		records[i].Data = bytes.Clone(records[i].Data)
 	}
 	return records
 }
