@@ -32,6 +32,11 @@ func (s *Store) Get(ctx context.Context, id uuid.UUID) (store.Record, error) {
 
 // find returns the record with this ID.
 func (s *Store) find(c *call, id uuid.UUID) (store.Record, error) {
+	if seen, ok := s.recent.find(id); ok {
+		if r, sure, err := s.findAs(c, id, seen.name); sure || err != nil {
+			return r, err
+		}
+	}
 	var records []*mvccpb.KeyValue
 	err := s.atOneRevision(c, func() error {
 		index, err := s.reads.Get(c, s.keys.id(id))
@@ -51,12 +56,35 @@ func (s *Store) find(c *call, id uuid.UUID) (store.Record, error) {
 	return s.only(records)
 }
 
+// findAs is find in one round trip, where it is sure: if there is no such
+// record, or it has the name that it is thought to have.
+func (s *Store) findAs(c *call, id uuid.UUID, n name) (r store.Record, sure bool, err error) {
+	found, err := s.reads.Txn(c).Then(clientv3.OpGet(s.keys.id(id)), clientv3.OpGet(s.keys.token(n))).Commit()
+	if err != nil {
+		return store.Record{}, false, c.readFailed(err)
+	}
+	index, records := found.Responses[0].GetResponseRange().Kvs, found.Responses[1].GetResponseRange().Kvs
+	switch {
+	case len(index) == 0:
+		r, err = s.only(nil)
+	case name(index[0].Value) == n:
+		r, err = s.only(records)
+	default:
+		return store.Record{}, false, nil
+	}
+	return r, true, err
+}
+
 // only returns the record, ErrNotFound if there is none.
 func (s *Store) only(records []*mvccpb.KeyValue) (store.Record, error) {
 	if len(records) == 0 {
 		return store.Record{}, fmt.Errorf("etcdstore: %w", store.ErrNotFound)
 	}
-	return s.keys.decode(records[0])
+	r, err := s.keys.decode(records[0])
+	if err == nil {
+		s.recent.saw(r)
+	}
+	return r, err
 }
 
 // atOneRevision makes a read of several steps, which reads on at the revision

@@ -45,7 +45,8 @@ type Store struct {
 	closing  sync.Once
 	closeErr error
 
-	hints hints
+	recent recent
+	hints  hints
 }
 
 var (

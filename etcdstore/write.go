@@ -34,7 +34,7 @@ func (s *Store) create(c *call, r store.Record) (store.Rev, error) {
 	if err != nil {
 		return 0, err
 	}
-	return s.write(c, r.ID, transaction{
+	return s.write(c, r, transaction{
 		compare: []clientv3.Cmp{
 			clientv3.Compare(clientv3.CreateRevision(id), "=", 0),
 			clientv3.Compare(clientv3.CreateRevision(token), "=", 0),
@@ -58,12 +58,15 @@ func (s *Store) replace(c *call, r store.Record) (store.Rev, error) {
 		return 0, err
 	}
 	token := s.keys.token(nameOf(r.Registry, r.Name))
-	return s.change(c, old, append(s.indexExpiry(r, &old), clientv3.OpPut(token, value)))
+	return s.change(c, old, r, append(s.indexExpiry(r, &old), clientv3.OpPut(token, value)))
 }
 
 // replaced returns the record that r may replace. As a rule it is the one of
 // r's name; where it is not, a look by the ID tells why.
 func (s *Store) replaced(c *call, r store.Record) (store.Record, error) {
+	if old, ok := s.recent.at(r.ID, r.Rev); ok && old.Registry == r.Registry && old.Name == r.Name {
+		return old, nil
+	}
 	old, err := s.findName(c, nameOf(r.Registry, r.Name))
 	if err == nil && old.ID == r.ID && old.Rev == r.Rev {
 		return old, nil
@@ -88,15 +91,17 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID, ifRev store.Rev) (stor
 	if ifRev < 1 {
 		return 0, fmt.Errorf("etcdstore: %w: ifRev is below 1", store.ErrInvalid)
 	}
-	old, err := s.standing(c, id, ifRev)
-	if err != nil {
-		return 0, err
+	old, seen := s.recent.at(id, ifRev)
+	if !seen {
+		if old, err = s.standing(c, id, ifRev); err != nil {
+			return 0, err
+		}
 	}
 	then := []clientv3.Op{clientv3.OpDelete(s.keys.token(nameOf(old.Registry, old.Name))), clientv3.OpDelete(s.keys.id(id))}
 	if !old.ExpiresAt.IsZero() {
 		then = append(then, clientv3.OpDelete(s.keys.expiry(old.ExpiresAt, id)))
 	}
-	return s.change(c, old, then)
+	return s.change(c, old, old, then)
 }
 
 // standing returns the record with this ID if it stands at rev.
@@ -111,12 +116,12 @@ func (s *Store) standing(c *call, id uuid.UUID, rev store.Rev) (store.Record, er
 	return old, nil
 }
 
-// change does then if old still stands. That its key has the same revision is
-// all there is to compare: old was read at that revision, with its ID and its
-// expiry, and what a key held at a revision never changes.
-func (s *Store) change(c *call, old store.Record, then []clientv3.Op) (store.Rev, error) {
+// change does then, which makes r of old, if old still stands. That its key has
+// the same revision is all there is to compare: old was read at that revision,
+// with its ID and its expiry, and what a key held at a revision never changes.
+func (s *Store) change(c *call, old, r store.Record, then []clientv3.Op) (store.Rev, error) {
 	token := s.keys.token(nameOf(old.Registry, old.Name))
-	return s.write(c, old.ID, transaction{
+	return s.write(c, r, transaction{
 		compare: []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(token), "=", int64(old.Rev))},
 		then:    then,
 	}, func(idTaken bool) error {
@@ -127,15 +132,15 @@ func (s *Store) change(c *call, old store.Record, then []clientv3.Op) (store.Rev
 	})
 }
 
-// write commits t as the write of id and returns its revision, or what refusal
+// write commits t as the write of r and returns its revision, or what refusal
 // says if the comparisons do not hold: it is told whether the ID was taken then.
-func (s *Store) write(c *call, id uuid.UUID, t transaction, refusal func(idTaken bool) error) (store.Rev, error) {
-	head, err := newHead(id)
+func (s *Store) write(c *call, r store.Record, t transaction, refusal func(idTaken bool) error) (store.Rev, error) {
+	head, err := newHead(r.ID)
 	if err != nil {
 		return 0, err
 	}
 	t.then = append(t.then, clientv3.OpPut(s.keys.head(), head))
-	t.reads = []clientv3.Op{clientv3.OpGet(s.keys.id(id), clientv3.WithCountOnly())}
+	t.reads = []clientv3.Op{clientv3.OpGet(s.keys.id(r.ID), clientv3.WithCountOnly())}
 	answer, unknown, err := s.writes.commit(c, t)
 	switch {
 	case unknown:
@@ -145,7 +150,9 @@ func (s *Store) write(c *call, id uuid.UUID, t transaction, refusal func(idTaken
 	case !answer.Succeeded:
 		return 0, refusal(answer.Responses[0].GetResponseRange().Count > 0)
 	}
-	return store.Rev(answer.Header.Revision), nil
+	r.Rev = store.Rev(answer.Header.Revision)
+	s.recent.saw(r)
+	return r.Rev, nil
 }
 
 // indexExpiry moves the expiry key of old, if there was one, to where r has it.

@@ -326,7 +326,7 @@ func TestSynchronousCommit(t *testing.T) {
 			database := cluster.CreateDatabase(t)
 			open(t, cluster.URL(database), nil)
 			got := cluster.SQL(t, database, `SET synchronous_commit = `+setting+`; BEGIN;
-				SELECT outcome FROM regtoken.put(gen_random_uuid(), '', 'name', NULL, '', 0, 1);
+				SELECT outcome FROM regtoken.write_all(ARRAY[gen_random_uuid()], '{""}', '{"name"}', '{NULL}', '{""}', '{0}', 1);
 				SHOW synchronous_commit; COMMIT; SHOW synchronous_commit`)
 			require.Equal(t, "done\n"+want+"\n"+setting, got)
 		})

@@ -136,6 +136,9 @@ func TestPlansAreGoodForGrowth(t *testing.T) {
 		SELECT FROM regtoken.put(gen_random_uuid(), 'registry', 'name-00000000', NULL, '', 0, 1000);
 		SELECT FROM regtoken.put(gen_random_uuid(), 'registry', 'name', NULL, '', 1, 1000);
 		SELECT FROM regtoken.remove(gen_random_uuid(), 1, 1000);
+		SELECT FROM regtoken.write_all(ARRAY[gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid()],
+			'{registry,registry,registry,NULL}', '{name-00000000,new,none,NULL}', '{NULL,NULL,NULL,NULL}', '{"","","",NULL}',
+			'{0,0,1,1}', 1000);
 		SELECT FROM regtoken.by_id(gen_random_uuid());
 		SELECT FROM regtoken.by_name('registry', 'none');
 		SELECT FROM regtoken.list('registry', 'n', NULL, 1);
