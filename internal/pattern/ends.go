@@ -13,6 +13,7 @@ type shape struct {
 	before, behind       byte // beside the first star and the last, if there is anything
 	minLen               uint8
 	stars                uint8
+	longest              uint8 // bytes of a run between two stars
 }
 
 func endsOf(text string) (ends, shape) {
@@ -25,6 +26,9 @@ func endsOf(text string) (ends, shape) {
 	}
 	sh := shape{prefixLen: uint8(first), suffixLen: uint8(n - 1 - last), stars: uint8(strings.Count(text, "*"))}
 	sh.minLen = uint8(n) - sh.stars
+	for piece := range strings.SplitSeq(text[first:last+1], "*") {
+		sh.longest = max(sh.longest, uint8(len(piece)))
+	}
 	if first > 0 {
 		sh.before = text[first-1]
 	}

@@ -34,8 +34,8 @@ func (x *index) fileByGram(places []uint32) {
 	}
 	size := uint8(mostGram)
 	for _, place := range places {
-		if longest := x.rules[place].longestPiece(); longest >= leastGram {
-			size = min(size, uint8(longest))
+		if longest := x.rules[place].longest; longest >= leastGram {
+			size = min(size, longest)
 		}
 	}
 	log := max(6, bits.Len(uint(16*len(places))))
@@ -53,22 +53,18 @@ func (x *index) fileByGram(places []uint32) {
 	for _, place := range places {
 		r := &x.rules[place]
 		var rarest uint64
-		fewest := -1
+		fewest := uint16(1<<16 - 1)
 		for gram := range r.grams(size) {
-			if count := int(counts[g.bit(gram)]); fewest < 0 || count < fewest {
+			if count := counts[g.bit(gram)]; count <= fewest {
 				rarest, fewest = gram, count
 			}
 		}
-		size := min(size, uint8(r.longestPiece()))
+		size := min(size, r.longest)
 		sizes.add(size)
 		g.filter[g.bit(rarest)/64] |= 1 << (g.bit(rarest) % 64)
 		x.file(int(place), &x.nodes[x.add(hashGram(rarest, size))])
 	}
-	for size := range uint8(mostGram + 1) {
-		if sizes.has(size) {
-			g.sizes = append(g.sizes, size)
-		}
-	}
+	g.sizes = sizes.list()
 }
 
 // searchByGram looks up all grams of the name, from a place on.
@@ -119,37 +115,21 @@ func (s *subject) gram(i int, size uint8) uint64 {
 	return s.last >> (8 * (i + wordSize - len(s.text))) & masks[size]
 }
 
-// between returns what stands from the first star to the last.
-func (r *rule) between() string {
-	text := r.pattern.String()
-	return text[r.prefixLen : len(text)-int(r.suffixLen)]
-}
-
-// longestPiece returns how many bytes the longest piece between the stars has.
-func (r *rule) longestPiece() (longest int) {
-	run := 0
-	for _, b := range []byte(r.between()) {
-		if run++; b == '*' {
-			run = 0
-		}
-		longest = max(longest, run)
-	}
-	return longest
-}
-
 // grams yields the grams of a rule that are of the size, or if there are none,
-// as long as its longest piece.
+// as long as its longest run.
 func (r *rule) grams(size uint8) iter.Seq[uint64] {
+	text := r.pattern.String()
+	text = text[r.prefixLen : len(text)-int(r.suffixLen)]
+	size = min(size, r.longest)
 	return func(yield func(uint64) bool) {
-		var between subject
-		between.read(r.between())
-		size := min(int(size), r.longestPiece())
-		run := 0
-		for i := range len(between.text) {
-			if run++; between.text[i] == '*' {
+		run := uint8(0)
+		var last uint64
+		for i := range len(text) {
+			last = last>>8 | uint64(text[i])<<56
+			if run++; text[i] == '*' {
 				run = 0
 			}
-			if run >= size && !yield(between.gram(i+1-size, uint8(size))) {
+			if run >= size && !yield(last>>(64-8*size)) {
 				return
 			}
 		}

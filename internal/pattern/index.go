@@ -60,11 +60,12 @@ func (x *index) fileLiterals() (others []uint32) {
 
 // fileBySuffix files rules by their prefix, and where several share that, by
 // their suffix too. It returns those of which several share both.
-func (x *index) fileBySuffix(rules []uint32) (rest []uint32) {
+func (x *index) fileBySuffix(rules []uint32) []uint32 {
 	var places [MaxLength + 1]uint8
 	for i, e := range x.suffixes {
 		places[e.length] = uint8(i)
 	}
+	split := rules[:0]
 	for _, i := range rules {
 		r, prefix := &x.rules[i], &x.nodes[x.next[i]]
 		prefix.actions |= r.actions
@@ -75,10 +76,9 @@ func (x *index) fileBySuffix(rules []uint32) (rest []uint32) {
 		prefix.suffixes |= 1 << (places[r.suffixLen] % 64)
 		x.next[i] = x.add(r.both())
 		x.nodes[x.next[i]].share()
-		rest = append(rest, i)
+		split = append(split, i)
 	}
-	split := rest
-	rest = rest[:0]
+	rest := split[:0]
 	for _, i := range split {
 		r, both := &x.rules[i], &x.nodes[x.next[i]]
 		if both.shared < several || r.stars == 1 { // of those with one star, only equal ones share both

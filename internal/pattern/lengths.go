@@ -1,11 +1,24 @@
 package pattern
 
+import "math/bits"
+
 // lengths is a set of lengths of texts.
 type lengths [(MaxLength + 1) / 64]uint64
 
 func (l *lengths) add(n uint8) { l[n/64] |= 1 << (n % 64) }
 
 func (l *lengths) has(n uint8) bool { return l[n/64]>>(n%64)&1 == 1 }
+
+// list returns them in ascending order.
+func (l *lengths) list() []uint8 {
+	var list []uint8
+	for i, word := range l {
+		for ; word != 0; word &= word - 1 {
+			list = append(list, uint8(64*i+bits.TrailingZeros64(word)))
+		}
+	}
+	return list
+}
 
 // An edge is one length of prefixes or suffixes, with what can be told of all
 // that have it: most names have none of the bytes that stand beside the star at
@@ -20,10 +33,14 @@ type edge struct {
 func (e *edge) admits(b byte) bool { return e.beside>>(b%64)&1 == 1 }
 
 // edges collects edges by length.
-type edges [MaxLength + 1]edge
+type edges struct {
+	lengths lengths
+	of      [MaxLength + 1]edge
+}
 
 func (e *edges) add(length uint8, beside byte, actions uint8) {
-	of := &e[length]
+	e.lengths.add(length)
+	of := &e.of[length]
 	of.actions |= actions
 	if length == 0 {
 		of.beside = 1<<64 - 1 // there is no such byte
@@ -33,12 +50,12 @@ func (e *edges) add(length uint8, beside byte, actions uint8) {
 	of.length, of.last = length, length-1
 }
 
-// list returns those that were added in ascending order.
-func (e *edges) list() (list []edge) {
-	for _, of := range e {
-		if of.beside != 0 {
-			list = append(list, of)
-		}
+// list returns them in ascending order.
+func (e *edges) list() []edge {
+	lengths := e.lengths.list()
+	list := make([]edge, len(lengths))
+	for i, length := range lengths {
+		list[i] = e.of[length]
 	}
 	return list
 }

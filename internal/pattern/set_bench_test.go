@@ -159,7 +159,7 @@ func scan(rules []pattern.Rule, name string) bool {
 // rules for names that none matches.
 func BenchmarkBuild(b *testing.B) {
 	for _, shape := range shapes {
-		for _, n := range []int{100, 10_000} {
+		for _, n := range []int{17, 100, 10_000} {
 			rules, misses := shape.rules(b, n), some(shape.miss, n)
 			b.Run(fmt.Sprintf("%s/%d/build", shape.label, n), func(b *testing.B) {
 				set := pattern.NewSet(rules)
