@@ -102,7 +102,10 @@ func (x *index) file(place int, n *node) {
 	x.next[place], n.first = n.first, uint32(place+1)
 }
 
-func (x *index) search(q *query) {
+// search asks the rules that the name may match. It gives up, and returns
+// false, where going through all rules takes no longer.
+func (x *index) search(q *query) (done bool) {
+	q.lookups = 32 + len(x.rules)/16
 	if x.literals.has(uint8(len(q.text))) {
 		if hash := ^q.prefix(uint8(len(q.text))); x.may(hash) {
 			x.ask(q, x.find(hash))
@@ -120,6 +123,9 @@ func (x *index) search(q *query) {
 		if e.actions&q.missing == 0 || !e.admits(text[e.last]) {
 			continue
 		}
+		if q.lookups--; q.lookups < 0 {
+			return false
+		}
 		hash := c.prefix(&q.subject, e.length)
 		if !x.may(hash) {
 			continue
@@ -133,9 +139,10 @@ func (x *index) search(q *query) {
 			grams |= x.searchBeside(q, n, len(text)-int(e.length))
 		}
 	}
-	if grams&q.missing != 0 {
+	if grams&q.missing != 0 && q.lookups >= 0 {
 		x.searchByGram(q, from)
 	}
+	return q.lookups >= 0
 }
 
 // searchBeside looks beside a prefix for the suffixes of at most so many
@@ -151,6 +158,9 @@ func (x *index) searchBeside(q *query, prefix *node, most int) (grams uint8) {
 			e := &x.suffixes[place]
 			if e.actions&q.missing == 0 || !e.admits(q.text[len(q.text)-1-int(e.last)]) {
 				continue
+			}
+			if q.lookups--; q.lookups < 0 {
+				return grams
 			}
 			hash := hashBoth(prefix.hash, c.suffix(&q.subject, e.length))
 			if !x.may(hash) {

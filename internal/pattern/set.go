@@ -13,7 +13,18 @@ type Rule struct {
 
 // A Set is an immutable list of rules that tells fast which of them match a
 // repository name. A nil Set is an empty one. Sets are safe for concurrent
-// use.
+// use; the first to ask one of many rules builds its index.
+//
+// Whatever proposes a rule, it counts only if gobwas says that it matches. What
+// a call costs besides: up to 16 rules are gone through, a few comparisons each.
+// In larger sets, and where more than one rule has text between stars, the name
+// is looked up: once for each length of prefix (the text before the first star)
+// that the set has, cheaply for most; beside each prefix found that several
+// rules share, once for each of their lengths of suffix; and if several share
+// both, once for each of its bytes. Rules that share all that is looked up are
+// asked in turn: those of one pattern, and those with text between the stars of
+// which each eight bytes are shared. Where that would be many lookups (sets that
+// are made for it), all rules are gone through after all.
 type Set struct {
 	rules   []rule
 	actions uint8
@@ -105,6 +116,7 @@ type query struct {
 	subject
 	missing uint8 // of what is wanted; 0 ends the search
 	got     uint8
+	lookups int    // that an index may still make
 	places  *[]int // of all rules that match, if these are asked for instead of what they give
 }
 
@@ -123,8 +135,9 @@ func (q *query) ask(place int, r *rule) {
 func (s *Set) search(q *query) {
 	if s.indexed {
 		s.once.Do(func() { s.index = newIndex(s.rules) })
-		s.index.search(q)
-		return
+		if s.index.search(q) {
+			return
+		}
 	}
 	var prefixLen, suffixLen uint8 // of the hashes at hand
 	prefix, suffix := q.prefix(0), q.suffix(0)

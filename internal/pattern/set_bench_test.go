@@ -125,9 +125,10 @@ func BenchmarkAdverse(b *testing.B) {
 			rule(b, "b*", 1))},
 		// Each prefix and each suffix of a name: all match, and lack it.
 		{"lacking", long, append(give(2, grid, 100, 100), rule(b, "b*", 1))},
-		// The same, but beside each prefix one rule has it, and does not match.
+		// The same, but for each length of prefix and of suffix one rule has it,
+		// and does not match.
 		{"lacking-beside", long, append(give(2, grid, 100, 100),
-			give(1, func(i, _ int) string { return long[:i+1] + "*" + strings.Repeat("z", 30) }, 100, 1)...)},
+			give(1, func(i, _ int) string { return long[:i+1] + "*" + strings.Repeat("z", i+1) }, 100, 1)...)},
 		// Prefixes and suffixes in abundance, of which none match.
 		{"grid", long[:pattern.MaxLength-1] + "z", give(1, grid, 100, 100)},
 		// A hundred rules share each gram.

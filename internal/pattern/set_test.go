@@ -87,7 +87,15 @@ func TestSet(t *testing.T) {
 		}
 		return rules
 	}
-	long := strings.Repeat("a", 255)
+	long, alphabet := strings.Repeat("a", 255), strings.Repeat("abcdefghij", 10)
+	var nested, grid []pattern.Rule
+	for i := range 30 {
+		nested = append(nested, rule(t, long[:8*i+1]+"*", uint8(1+i%3)))
+		for j := range 30 {
+			grid = append(grid, rule(t, alphabet[:i+1]+"*"+alphabet[99-j:], uint8(1+i*j%3)))
+		}
+		grid = append(grid, rule(t, alphabet[:i+1]+"*"+long[:i+1], 8))
+	}
 	for label, row := range map[string]struct {
 		rules []pattern.Rule
 		names []string
@@ -104,6 +112,9 @@ func TestSet(t *testing.T) {
 		"middle":     {many("*mid-%d*", 40, 3), []string{"mid-0", "a/mid-39-x", "mid-4x", "mid", "mid-x"}},
 		"both":       {many("team/*/x-%d", 40, 3), []string{"team/a/x-0", "team/a/b/x-39", "team/a/x-40", "team/x-1"}},
 		"pieces":     {many("team/*/prod-%d-*", 40, 3), []string{"team/a/prod-0-x", "team/a/prod-39-x", "team/a/prod-40-x", "team/prod-1-x"}},
+		"two":        {several(1, "*a*b*", "*b*a*"), []string{"a", "ab", "ba", "xbxax", "xx"}},
+		"nested":     {nested, []string{long, "a", "b", long[:100], long[:100] + "b"}},
+		"grid":       {grid, []string{alphabet, alphabet + "z", "z" + alphabet, alphabet[:99] + "a", alphabet[:3] + alphabet[97:], "a"}},
 		"letters":    {several(1, "*a*", "*b*", "*c*", "*d*", "*ab*", "*cd*", "*e*f*", "*g*h*"), []string{"a", "b", "xd", "acd", "fe", "ef", "h/g/h", "z"}},
 		"long": {several(1, long, long[:254]+"*", "*"+long[:254], long[:100]+"*"+long[:100], "*"+long[:200]+"*", long[:64]+"*", long[:65]+"*b",
 			"*"+long[:129], long[:10]+"*"+long[:70], long[:10]+"*"+long[:134], long[:10]+"*"+long[:198]),
