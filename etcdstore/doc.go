@@ -10,6 +10,11 @@
 // linearizable, and so sees every write acknowledged before it began, whichever
 // node answers.
 //
+// Creating a record is one round trip. So is replacing or deleting one that this
+// Store read or wrote lately, which it remembers the keys of; otherwise it takes
+// one or two reads before. Get is one round trip, or two where the ID is new to
+// the Store.
+//
 // Revisions are the cluster's own. They are in the order in which the writes
 // were committed, and writes of different records never wait for or fail for
 // each other.

@@ -9,11 +9,17 @@
 // # What it promises
 //
 // All of [store.Store], for any number of processes. A write is one round
-// trip and one transaction. It is on disk when it is acknowledged: where a
+// trip, in one transaction. It is on disk when it is acknowledged: where a
 // session has synchronous_commit off, writes set it on for themselves, and
 // leave every other setting as it is. Revisions have no gaps, and their order
-// is that of the commits, since every write locks one row until it commits;
-// so writes go one by one, as fast as the server flushes to disk.
+// is that of the commits, since every transaction locks one row until it
+// commits; so transactions go one by one, as fast as the server flushes to disk.
+//
+// Writes that reach a [Store] while one of its transactions is under way wait
+// for it, a quarter of a second at most, and are then made together, in one
+// transaction and with one flush. Each has a revision and an outcome of its
+// own: that one is refused, or its context ends, is nothing to the others. But
+// what becomes of the transaction becomes of them all.
 //
 // A failed write says whether it may have happened. It is ErrUnavailable
 // where nothing was sent, or the server answered with an error that rolled the

@@ -11,9 +11,13 @@
 // connection for instead of trusting. If the process or the machine dies, a
 // write is there as a whole or not at all. Reads never wait for writes.
 //
-// Any number of processes may have the file open. Writes take turns: within a
-// [Store] in the order of Go's channels, between processes by SQLite's lock,
-// for which a write waits no longer than [Options].BusyTimeout.
+// Any number of processes may have the file open. Transactions take turns:
+// between processes by SQLite's lock, for which one waits no longer than
+// [Options].BusyTimeout. Within a [Store], the writes that wait for their turn
+// are made in one transaction, in the order of their calls, and share its one
+// flush to the disk; so a Store writes faster from many goroutines than from
+// one. Each write has a revision and an outcome of its own all the same; only a
+// transaction that fails as a whole, as on a full disk, fails all of them.
 //
 // SQLite cannot tell another process that there is something new, so the
 // Store is no store.Waiter: the change feed is polled, which costs

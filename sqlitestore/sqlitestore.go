@@ -53,12 +53,9 @@ func (o *Options) orDefaults() (Options, error) {
 // concurrent use, and any number of Stores, in any number of processes, may
 // share a database.
 //
-// Writes of one Store that come at the same time are committed together, by
-// one flush to the disk; each gets its own revision and its own error, and none
-// is acknowledged before the commit. A write whose context ends while it waits
-// changes nothing. Once its transaction has begun it goes on to its end, which
-// is near, and says truly what came of it. A transaction that fails (a full
-// disk) fails all its writes.
+// A write whose context ends while it waits for its turn changes nothing.
+// Once its transaction has begun it goes on to its end, which is near, and says
+// truly what came of it.
 type Store struct {
 	db       *sql.DB
 	owned    bool // db is closed with the Store, and no one else uses it

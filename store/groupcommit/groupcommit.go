@@ -11,12 +11,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 )
 
-// ErrUnderWay: the context ended when a batch with the write in it had been
-// taken. It may be committed, or not; [Write.Done] tells when that is settled.
+// ErrUnderWay says that the context ended when a batch with the write in it had
+// been taken. It may be committed, or not; [Write.Done] tells when that is
+// settled.
 var ErrUnderWay = errors.New("groupcommit: under way")
 
 // A Write is one write of a batch: what to write, and, once it is settled,
@@ -176,7 +178,8 @@ func (q *Queue[T]) step(w *Write[T]) (leads bool) {
 	return true
 }
 
-// leave returns the error of a call whose context ended while it waited.
+// leave returns the error of a call whose context ended while it waited, nil if
+// w was settled just before.
 func (q *Queue[T]) leave(ctx context.Context, w *Write[T]) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -186,6 +189,9 @@ func (q *Queue[T]) leave(ctx context.Context, w *Write[T]) error {
 	case leading: // it was told just now
 		q.pass()
 	case taken:
+		if w.isDone() {
+			return nil
+		}
 		if w.batch.calls--; w.batch.calls == 0 {
 			w.batch.abandon()
 		}
@@ -233,6 +239,9 @@ func (q *Queue[T]) lead(ctx context.Context, w *Write[T], lead func(ctx context.
 
 // take makes a batch of w and of those that wait.
 func (q *Queue[T]) take(w *Write[T]) *Batch[T] {
+	// The batch before woke up its callers. Those that write again at once get
+	// to the queue first; where there are none this returns at once.
+	runtime.Gosched()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	most, size := orDefault(q.MaxWrites, defaultMaxWrites), w.size
