@@ -53,6 +53,11 @@ func (m *Manager) authenticate(ctx context.Context, login Login, g *Grant) (*Gra
 	if m.admitsCached(ctx, login, g) {
 		return m.admitted(g), nil
 	}
+	return m.authenticateAnew(ctx, login, g)
+}
+
+// authenticateAnew is authenticate by what the store says.
+func (m *Manager) authenticateAnew(ctx context.Context, login Login, g *Grant) (*Grant, error) {
 	event := Event{Operation: OpAuthenticate, Registry: m.registry, TokenName: auditableName(login.Name)}
 	secret := login.Password.Reveal()
 	v := m.validation()
@@ -202,7 +207,11 @@ func (g *Grant) Secret() Secret {
 // [ErrUnauthenticated] once the token has expired. When it allows, it
 // allocates nothing as long as the Manager has no observers.
 func (g *Grant) Authorize(path string, a Action) error {
-	reason, scopes := g.decide(path, a, g.shared.isObserved())
+	observed := g.shared.isObserved()
+	reason, scopes := g.decide(path, a, observed)
+	if reason == "" && !observed {
+		return nil
+	}
 	return g.conclude(path, a, reason, scopes)
 }
 
