@@ -2,86 +2,44 @@ package decision_test
 
 import (
 	"fmt"
-	"maps"
-	"regexp"
-	"slices"
-	"strings"
-	"sync"
 	"testing"
 
-	lru "github.com/hashicorp/golang-lru"
+	"github.com/ory/ladon"
+	"github.com/ory/ladon/manager/memory"
 	"github.com/stretchr/testify/require"
 )
 
-// ory/ladon, as an approximation: its module cannot be had from the Go module
-// proxy. Judged by ladon.go, matcher_regexp.go, manager/memory and the README
-// of ory/ladon: IsAllowed takes all policies of the memory manager, copied out
-// of a map under a lock, and matches action, subject and resource of each, to
-// the last, since any of them might deny. Text in angle brackets is a regular
-// expression; the compiled ones are kept in the same LRU cache. That is 512
-// large by default, which would make each decision on 1,000 rules compile all
-// of them anew; here it holds them all, as a careful user would set it.
-// Conditions, metrics and the audit log are left out in its favour.
-
-// A ladonPolicy allows its subjects its actions on its resources.
-type ladonPolicy struct {
-	subjects, actions, resources []string
-}
-
-// A ladonWarden decides by the policies that it holds.
-type ladonWarden struct {
-	mu       sync.RWMutex
-	policies map[string]*ladonPolicy
-	compiled *lru.Cache
-}
+// ory/ladon, judged by its README ("Policies", "Access Control (Warden)",
+// "Limitations") and benchmark_warden_test.go at v1.3.0: the manager in memory,
+// which it calls the fastest, and a policy for each rule. regexp2 is newer than
+// the version that it names, which made it a little faster. Text in angle brackets is a regular
+// expression, all else in the resource is literal; exact names have none, and
+// are compared.
+//
+// IsAllowed takes all policies out of the manager and tries each, to the last,
+// since any of them might deny. The compiled expressions are kept in an LRU
+// cache of 512, which would make each decision on 1,000 rules compile all of
+// them anew. Its own benchmark enlarges the cache; here it holds every rule's.
+//
+// No audit log and no metrics are set. Even so, a denial makes an error with a
+// stack trace and starts a goroutine for the metric that does nothing.
 
 func buildLadon(tb testing.TB, rules []rule) decide {
-	compiled, err := lru.New(max(512, 2*len(rules)))
-	require.NoError(tb, err)
-	w := &ladonWarden{policies: make(map[string]*ladonPolicy, len(rules)), compiled: compiled}
+	ctx := tb.Context()
+	warden := &ladon.Ladon{
+		Manager: memory.NewMemoryManager(),
+		Matcher: ladon.NewRegexpMatcher(max(512, len(rules))),
+	}
 	for i, r := range rules {
-		w.policies[fmt.Sprint(i)] = &ladonPolicy{
-			subjects:  []string{login},
-			actions:   r.actions(),
-			resources: []string{r.pattern("<.*>")},
-		}
+		require.NoError(tb, warden.Manager.Create(ctx, &ladon.DefaultPolicy{
+			ID:        fmt.Sprint(i),
+			Subjects:  []string{login},
+			Resources: []string{r.pattern("<.*>")},
+			Actions:   r.actions(),
+			Effect:    ladon.AllowAccess,
+		}))
 	}
-	return func(repository, action string) bool { return w.isAllowed(login, action, repository) }
-}
-
-func (w *ladonWarden) isAllowed(subject, action, resource string) bool {
-	allowed := false
-	for _, p := range w.candidates() {
-		if w.matches(p.actions, action) && w.matches(p.subjects, subject) && w.matches(p.resources, resource) {
-			allowed = true
-		}
+	return func(repository, action string) bool {
+		return warden.IsAllowed(ctx, &ladon.Request{Subject: login, Action: action, Resource: repository}) == nil
 	}
-	return allowed
-}
-
-func (w *ladonWarden) candidates() []*ladonPolicy {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	return slices.AppendSeq(make([]*ladonPolicy, 0, len(w.policies)), maps.Values(w.policies))
-}
-
-func (w *ladonWarden) matches(patterns []string, text string) bool {
-	for _, p := range patterns {
-		if !strings.Contains(p, "<") {
-			if p == text {
-				return true
-			}
-			continue
-		}
-		expression, ok := w.compiled.Get(p)
-		if !ok {
-			prefix, rest, _ := strings.Cut(p, "<")
-			expression = regexp.MustCompile("^" + regexp.QuoteMeta(prefix) + "(" + strings.TrimSuffix(rest, ">") + ")$")
-			w.compiled.Add(p, expression)
-		}
-		if expression.(*regexp.Regexp).MatchString(text) {
-			return true
-		}
-	}
-	return false
 }
