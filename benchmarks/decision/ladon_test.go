@@ -12,9 +12,9 @@ import (
 // ory/ladon, judged by its README ("Policies", "Access Control (Warden)",
 // "Limitations") and benchmark_warden_test.go at v1.3.0: the manager in memory,
 // which it calls the fastest, and a policy for each rule. regexp2 is newer than
-// the version that it names, which made it a little faster. Text in angle brackets is a regular
-// expression, all else in the resource is literal; exact names have none, and
-// are compared.
+// the version that it names, which made it a little faster. Text in angle
+// brackets is a regular expression, all else in the resource is literal; exact
+// names have none, and are compared.
 //
 // IsAllowed takes all policies out of the manager and tries each, to the last,
 // since any of them might deny. The compiled expressions are kept in an LRU
