@@ -134,8 +134,8 @@ type demand struct {
 }
 
 // demandOf reads a request, or refuses one that a registry might read in
-// another way. The accesses are kept in room, which is empty, as far as it has the
-// capacity.
+// another way. The accesses are kept in room, which is empty, as far as its
+// capacity goes.
 func demandOf(r *http.Request, room []access) (demand, *refusal) {
 	// RawPath is set for a path with escapes that are not needed, and none is
 	// needed in any path the table knows.

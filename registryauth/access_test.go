@@ -403,3 +403,21 @@ func FuzzLocate(f *testing.F) {
 		}
 	})
 }
+
+// What goes on to the registry has its path as it is in the request line.
+func TestKnownPathsHaveNothingToEscape(t *testing.T) {
+	known := 0
+	for b := range 256 {
+		for _, around := range [][2]string{
+			{"/v2/a", "a/tags/list"}, {"/v2/a/manifests/a", ""}, {"/v2/a/blobs/a", "a:a"},
+			{"/v2/a/referrers/a:a", ""}, {"/v2/a/blobs/uploads/a", ""},
+		} {
+			target := around[0] + string([]byte{byte(b)}) + around[1]
+			if e, _ := locate(target); e != nil {
+				known++
+				require.Equal(t, target, (&url.URL{Path: target}).RequestURI())
+			}
+		}
+	}
+	require.Greater(t, known, 200)
+}
