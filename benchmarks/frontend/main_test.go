@@ -21,9 +21,9 @@ var (
 // extent returns how many rounds there are, and how long each turn is.
 func extent() (rounds int, turn time.Duration) {
 	if *full {
-		return 30, 200 * time.Millisecond
+		return 31, 200 * time.Millisecond
 	}
-	return 4, 40 * time.Millisecond
+	return 5, 40 * time.Millisecond
 }
 
 func TestMain(m *testing.M) {
