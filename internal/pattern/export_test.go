@@ -4,15 +4,17 @@ import "testing"
 
 // CollideHashes leaves hashes few values until the test ends.
 func CollideHashes(tb testing.TB) {
-	forget := func() { patterns, sets = new(interned[Pattern]), new(interned[Set]) } // what was made by other keys
 	one, two := key1, key2
 	key1, key2 = 0, 1<<63
-	forget()
+	forget() // what was made by other keys
 	tb.Cleanup(func() {
 		key1, key2 = one, two
 		forget()
 	})
 }
+
+// forget leaves nothing to be shared.
+func forget() { patterns, sets = new(interned[Pattern]), new(interned[Set]) }
 
 // BuildIndex builds the index of the set, and returns its size in bytes.
 func BuildIndex(s *Set) int {

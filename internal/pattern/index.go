@@ -131,8 +131,9 @@ func (x *index) search(q *query) (done bool) {
 			continue
 		}
 		n := x.find(hash)
-		x.ask(q, n)
-		if n.actions&q.missing != 0 && n.split {
+		if !n.split {
+			x.ask(q, n)
+		} else if n.actions&q.missing != 0 {
 			if grams == 0 {
 				from = int(e.length)
 			}

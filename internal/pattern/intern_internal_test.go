@@ -1,6 +1,7 @@
 package pattern
 
 import (
+	"hash/maphash"
 	"runtime"
 	"testing"
 
@@ -29,15 +30,22 @@ func TestInternedForgets(t *testing.T) {
 	runtime.KeepAlive(held)
 }
 
-// Rules are only shared with equal ones, whatever their hash.
-func TestSetHolds(t *testing.T) {
+// What has the hash of another by chance is not taken for it.
+func TestInternedCompares(t *testing.T) {
+	other, err := compile("other/*")
+	require.NoError(t, err)
+	patterns.publish(maphash.String(hashSeed, "one/*"), other)
 	one, err := Compile("one/*")
 	require.NoError(t, err)
-	other, err := Compile("other/*")
-	require.NoError(t, err)
-	set := newSet([]Rule{{one, 1}, {other, 2}})
-	require.True(t, set.holds([]Rule{{one, 1}, {other, 2}}))
-	require.False(t, set.holds([]Rule{{one, 1}}))
-	require.False(t, set.holds([]Rule{{one, 1}, {other, 3}}))
-	require.False(t, set.holds([]Rule{{other, 1}, {one, 2}}))
+	require.Equal(t, "one/*", one.String())
+
+	rules := []Rule{{one, 1}, {other, 2}}
+	for _, others := range [][]Rule{{{one, 1}}, {{one, 1}, {other, 3}}, {{other, 1}, {one, 2}}} {
+		set := sets.publish(hashRules(rules), newSet(others))
+		require.NotSame(t, set, NewSet(rules))
+		require.Equal(t, rules[1], NewSet(rules).Rule(1))
+		runtime.KeepAlive(set)
+		forget()
+	}
+	runtime.KeepAlive(other)
 }
