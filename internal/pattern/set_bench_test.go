@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,7 +70,9 @@ func some(name func(int) string, n int) []string {
 }
 
 // BenchmarkSHA256 is the unit that the others are read beside: the digest of a
-// secret.
+// secret. All of them:
+//
+//	go test -run '^$' -bench 'SHA256|Set|Adverse|Build|Cold' -count 10 ./internal/pattern
 func BenchmarkSHA256(b *testing.B) {
 	secret := make([]byte, 42)
 	for b.Loop() {
@@ -184,22 +187,22 @@ func BenchmarkBuild(b *testing.B) {
 // BenchmarkNewSet is for rules of which there is no set yet, and for ones that
 // there is.
 func BenchmarkNewSet(b *testing.B) {
-	for _, n := range []int{10, 10_000} {
-		rules := plainShapes[1].rules(b, n)
-		b.Run(fmt.Sprintf("%d/new", n), func(b *testing.B) {
-			for i := 0; b.Loop(); i++ {
-				for digit := range 4 { // no two are equal
-					rules[digit].Actions = uint8(1 + i>>(7*digit)&127)
-				}
-				pattern.NewSet(rules)
-			}
-		})
+	pool := plainShapes[1].rules(b, 4096)
+	for _, n := range []int{1, 10, 1000} {
+		rules := slices.Clone(pool[:n])
 		b.Run(fmt.Sprintf("%d/known", n), func(b *testing.B) {
 			known := pattern.NewSet(rules)
 			for b.Loop() {
 				pattern.NewSet(rules)
 			}
 			runtime.KeepAlive(known)
+		})
+		b.Run(fmt.Sprintf("%d/new", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ { // a million pass before one comes again
+				rules[0] = pattern.Rule{Pattern: pool[i%len(pool)].Pattern, Actions: uint8(1 + i/len(pool)%255)}
+				pattern.NewSet(rules)
+			}
 		})
 	}
 }
