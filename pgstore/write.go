@@ -40,9 +40,9 @@ func (s *Store) Put(ctx context.Context, r store.Record) (store.Rev, error) {
 	if err := r.Validate(); err != nil {
 		return 0, err
 	}
-	if r.Data == nil {
-		r.Data = []byte{} // nil would be NULL
-	}
+	// A call that ends before its transaction leaves the data behind, and what
+	// the caller then does with its own must not get into it. Nil would be NULL.
+	r.Data = append([]byte{}, r.Data...)
 	return s.write(ctx, pending{record: r})
 }
 
