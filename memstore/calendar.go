@@ -11,8 +11,8 @@ import (
 
 const (
 	// bucketSize is the most items of different instants that stay together.
-	// They are sorted whenever they are asked for, and so must be few.
-	bucketSize = 64
+	// They are put in order whenever they are asked for, and so must be few.
+	bucketSize = 32
 
 	// A period is parted by the next partBits bits of the instant.
 	partBits = 4

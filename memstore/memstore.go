@@ -24,8 +24,8 @@ import (
 // a tree, and List starts from such a place. A List of all registries by prefix
 // looks at each registry once besides. Head costs one atomic read.
 //
-// A record takes some 400 bytes beside its Data and its names, and the garbage
-// collector visits each: see the figures with BenchmarkMemory.
+// A record takes some 400 bytes beside its Data, and the garbage collector
+// visits each: a store of many millions makes its cycles long.
 type Store struct {
 	// head is the cursor behind the last write, nil once the store is closed.
 	// It changes under mu, and can be read without.
