@@ -22,7 +22,7 @@ func endsOf(text string) (ends, shape) {
 	n := len(text)
 	first, last := strings.IndexByte(text, '*'), strings.LastIndexByte(text, '*')
 	if first < 0 {
-		return ends{prefix: s.prefix(uint8(n))}, shape{prefixLen: uint8(n), before: text[n-1], minLen: uint8(n)}
+		return ends{prefix: s.prefix(uint8(n)), suffix: s.suffix(0)}, shape{prefixLen: uint8(n), before: text[n-1], minLen: uint8(n)}
 	}
 	sh := shape{prefixLen: uint8(first), suffixLen: uint8(n - 1 - last), stars: uint8(strings.Count(text, "*"))}
 	sh.minLen = uint8(n) - sh.stars

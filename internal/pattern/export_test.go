@@ -2,10 +2,11 @@ package pattern
 
 import "testing"
 
-// CollideHashes leaves hashes few values until the test ends.
-func CollideHashes(tb testing.TB) {
+// CollideHashes makes hashes of this second key until the test ends: of a poor
+// one, they have few values.
+func CollideHashes(tb testing.TB, key uint64) {
 	one, two := key1, key2
-	key1, key2 = 0, 1<<63
+	key1, key2 = 0, key
 	forget() // what was made by other keys
 	tb.Cleanup(func() {
 		key1, key2 = one, two

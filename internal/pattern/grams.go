@@ -20,9 +20,8 @@ type grams struct {
 	filter []uint64 // a bit for some of a hash
 }
 
-// bit returns the place of a gram in the filter. It takes no more than a
-// multiplication: that is done for every byte of a name.
-func (g *grams) bit(gram uint64) uint64 { return gram * key2 >> 32 & uint64(len(g.filter)*64-1) }
+// bit returns the place of a gram in the filter.
+func (g *grams) bit(gram uint64) uint64 { return mix(gram, 0) & uint64(len(g.filter)*64-1) }
 
 func hashGram(gram uint64, size uint8) uint32 { return uint32(mix(gram, uint64(size))) }
 
@@ -87,13 +86,13 @@ func (x *index) searchByGram(q *query, from int) {
 // next returns where the next gram begins that rules may be filed by, from a
 // place on; -1 if there is none.
 func (g *grams) next(name *subject, from int, size uint8) int {
-	text, key, mask, filter := name.text, key2, masks[size], g.filter
+	text, mask, filter := name.text, masks[size], g.filter
 	if len(filter) == 0 || from < 0 {
 		return -1
 	}
 	i := from
 	for ; i+wordSize <= len(text); i++ { // as gram and bit do; this is the inner loop
-		bit := load(text, i) & mask * key >> 32
+		bit := mix(load(text, i)&mask, 0)
 		if filter[bit/64&uint64(len(filter)-1)]>>(bit%64)&1 == 1 {
 			return i
 		}

@@ -7,16 +7,16 @@ import (
 
 // Hashes propose and never decide, but whoever writes patterns shall not be
 // able to choose ones that collide: each process has keys of its own.
-var key1, key2 = rand.Uint64(), rand.Uint64() | 1
+var key1, key2 = rand.Uint64(), rand.Uint64()
 
-// mix is the multiplication of wyhash.
+// mix is the multiplication of wyhash. All bits of the result depend on all of
+// a and b.
 func mix(a, b uint64) uint64 {
 	high, low := bits.Mul64(a^key1, b^key2)
 	return high ^ low
 }
 
-// hashWord is universal: two words share a hash as seldom as by chance.
-func hashWord(word uint64) uint32 { return uint32(word * key2 >> 32) }
+func hashWord(word uint64) uint32 { return uint32(mix(word, 0)) }
 
 const wordSize = 8 // bytes
 
