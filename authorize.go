@@ -75,15 +75,14 @@ func (m *Manager) authenticateAnew(ctx context.Context, login Login, g *Grant) (
 }
 
 func (m *Manager) grantFor(ctx context.Context, tokenID, secretID uuid.UUID, g *Grant) (*Grant, error) {
-	proved := claim{secretID: secretID}
 	if m.isValid {
-		if t := m.live.cachedTokenByID(ctx, m.registry, tokenID); !t.IsNone() && m.judge(ctx, t, proved, g) == "" {
+		if t := m.live.cachedTokenByID(ctx, m.registry, tokenID); !t.IsNone() && m.judge(ctx, t, t.indexSecret(secretID), g) == "" {
 			m.live.hits.Inc()
 			return m.admitted(g), nil
 		}
 	}
 	event := Event{Operation: OpAuthenticate, Registry: m.registry, TokenID: tokenID}
-	return m.admit(ctx, event, tokenKey{registry: m.registry, id: tokenID}, proved, g)
+	return m.admit(ctx, event, tokenKey{registry: m.registry, id: tokenID}, claim{secretID: secretID}, g)
 }
 
 // admitsCached reports whether a login is admitted by what is kept, and makes g
@@ -98,8 +97,9 @@ func (m *Manager) admitsCached(ctx context.Context, login Login, g *Grant) bool 
 	if t.IsNone() {
 		return false
 	}
+	stored := t.proofs().digest(0) // read now: memory and processor work at the same time
 	presented := digestOf(secret)
-	if m.judge(ctx, t, claim{digest: &presented}, g) != "" || !t.isSecret(g.secret, secret) {
+	if m.judge(ctx, t, t.proofs().indexDigest(stored, &presented), g) != "" || !t.isSecret(g.secret, secret) {
 		return false
 	}
 	m.live.hits.Inc()
@@ -122,7 +122,7 @@ func (m *Manager) admit(ctx context.Context, event Event, key tokenKey, by claim
 		m.observe(ctx, event.failed(err))
 		return nil, err
 	}
-	if reason := m.judge(ctx, t, by, g); reason != "" {
+	if reason := m.judge(ctx, t, by.find(t), g); reason != "" {
 		return nil, m.refuse(ctx, event, reason)
 	}
 	return m.admitted(g), nil
@@ -135,19 +135,21 @@ type claim struct {
 	secretID uuid.UUID // if digest is nil
 }
 
-// judge returns why a login is refused; "" if it is admitted, and then g is its
-// grant.
-func (m *Manager) judge(ctx context.Context, t snapshot, by claim, g *Grant) Reason {
-	p := t.proofs()
-	var secret int
-	if by.digest != nil {
-		secret = p.indexDigest(by.digest)
-	} else {
-		secret = t.indexSecret(by.secretID)
+// find returns which secret of a token it is that a login shows, or -1.
+func (c claim) find(t snapshot) int {
+	if c.digest == nil {
+		return t.indexSecret(c.secretID)
 	}
+	return t.proofs().indexDigest(t.proofs().digest(0), c.digest)
+}
+
+// judge returns why a login is refused that shows this secret of the token; ""
+// if it is admitted, and then g is its grant.
+func (m *Manager) judge(ctx context.Context, t snapshot, secret int, g *Grant) Reason {
 	if secret < 0 {
 		return ReasonWrongSecret
 	}
+	p := t.proofs()
 	g.shared, g.ctx, g.token, g.secret, g.lived = m.shared, ctx, t, secret, p.secrets()
 	if g.lived == maxSecrets && m.hasPassed(p.secretExpiry(1)) {
 		g.lived = 1

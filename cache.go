@@ -101,3 +101,11 @@ func (c *cache) clear() {
 	}
 	c.tokens.Clear()
 }
+
+// bytes returns how much memory the tokens take.
+func (c *cache) bytes() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.tokens.Memory()
+	return m.Tables + m.Blocks
+}

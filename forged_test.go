@@ -21,21 +21,21 @@ import (
 )
 
 // A forge is a store of any number of tokens that takes no memory: it makes up
-// the record of the token "ci-runner-7" as it is asked for. All have the same
-// scopes, or each one of its own. Nothing ever changes in it.
+// the record of the token "ci-runner-7" as it is asked for. Nothing ever changes
+// in it.
 type forge struct {
 	store.Store
-	local    bool // whether its head is
-	template []byte
-	digest   string // what stands in the template for what differs from token to token
-	path     string
+	local    bool   // whether its head is
+	teams    int    // that the tokens belong to, in turn
+	template []byte // of a record's data
+	digest   string // that stands in it
 	id       uuid.UUID
 }
 
-// forgedPath stands for a path that each token has to itself.
-const forgedPath = "own/path/*"
+// forgedTeam stands in the path of a scope for the name of the token's team.
+const forgedTeam = "some-team"
 
-func newForge(tb testing.TB, local bool, scopes []regtoken.Scope) *forge {
+func newForge(tb testing.TB, local bool, teams int, scopes ...regtoken.Scope) *forge {
 	backing := memstore.New()
 	m, err := regtoken.NewManager(backing, nil)
 	require.NoError(tb, err)
@@ -44,7 +44,14 @@ func newForge(tb testing.TB, local bool, scopes []regtoken.Scope) *forge {
 	r, err := backing.Get(tb.Context(), token.ID)
 	require.NoError(tb, err)
 	digest := sha256.Sum256([]byte(c.Password.Reveal()))
-	f := &forge{Store: backing, local: local, template: r.Data, digest: base64.StdEncoding.EncodeToString(digest[:]), id: token.ID}
+	f := &forge{
+		Store:    backing,
+		local:    local,
+		teams:    teams,
+		template: r.Data,
+		digest:   base64.StdEncoding.EncodeToString(digest[:]),
+		id:       token.ID,
+	}
 	require.Equal(tb, 1, bytes.Count(f.template, []byte(f.digest)))
 	return f
 }
@@ -82,7 +89,7 @@ func (f *forge) GetByName(_ context.Context, registry, name string) (store.Recor
 	}
 	digest := sha256.Sum256([]byte(forgedSecret(i)))
 	data := bytes.Replace(f.template, []byte(f.digest), []byte(base64.StdEncoding.EncodeToString(digest[:])), 1)
-	data = bytes.Replace(data, []byte(forgedPath), []byte(fmt.Sprintf("own/%d/*", i)), 1)
+	data = bytes.ReplaceAll(data, []byte(forgedTeam), []byte(fmt.Sprintf("team-%d", i%f.teams)))
 	id := f.id // of the same time, so that it still tells when the token was created
 	binary.BigEndian.PutUint64(id[8:], uint64(i))
 	return store.Record{ID: id, Registry: registry, Name: name, Data: data, Rev: 1}, nil

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
-	"runtime/debug"
-	"runtime/metrics"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -34,7 +32,7 @@ func tokenCounts() []int {
 const forgedRepository = "team/app"
 
 // commonScope is one that tokens have in common.
-var commonScope = []regtoken.Scope{scope("repository:team/*:pull,push")}
+var commonScope = scope("repository:team/*:pull,push")
 
 // logInAll logs in with each of n tokens twice: so all are cached, and their
 // checksums computed.
@@ -134,7 +132,7 @@ func BenchmarkLogin(b *testing.B) {
 			}
 			name := map[bool]string{true: "local", false: "followed"}[local]
 			b.Run(fmt.Sprintf("%s/tokens=%d", name, n), func(b *testing.B) {
-				f := newForge(b, local, commonScope)
+				f := newForge(b, local, 1, commonScope)
 				m := runManager(b, f, n)
 				logInAll(b, m, f, n)
 				w := walk{logins: loginsInHand(f, n)}
@@ -191,7 +189,7 @@ func BenchmarkLoginTwoCores(b *testing.B) {
 			if runtime.GOMAXPROCS(0) < 2 {
 				b.Fatal("one core only")
 			}
-			f := newForge(b, true, commonScope)
+			f := newForge(b, true, 1, commonScope)
 			m := runManager(b, f, n)
 			logInAll(b, m, f, n)
 			logins := loginsInHand(f, n)
@@ -212,35 +210,4 @@ func BenchmarkLoginTwoCores(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 		})
 	}
-}
-
-// BenchmarkGC is what the garbage collector does with the cached tokens: CPU
-// time and the longest pause of a cycle.
-//
-//	go test -run '^$' -bench GC -benchtime 10x . -full
-func BenchmarkGC(b *testing.B) {
-	for _, n := range tokenCounts() {
-		b.Run(fmt.Sprintf("tokens=%d", n), func(b *testing.B) {
-			f := newForge(b, true, commonScope)
-			m := runManager(b, f, n)
-			logInAll(b, m, f, n)
-			runtime.GC()
-			before, stats := gcSeconds(), debug.GCStats{}
-			b.ResetTimer()
-			for range b.N {
-				runtime.GC()
-			}
-			debug.ReadGCStats(&stats)
-			b.ReportMetric(1e3*(gcSeconds()-before)/float64(b.N), "gc-cpu-ms/cycle")
-			b.ReportMetric(float64(slices.Max(stats.Pause[:min(b.N, len(stats.Pause))]).Microseconds()), "max-pause-µs")
-			require.Equal(b, n, m.Stats().CachedTokens)
-		})
-	}
-}
-
-// gcSeconds returns the CPU time that the garbage collector has taken.
-func gcSeconds() float64 {
-	sample := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}}
-	metrics.Read(sample)
-	return sample[0].Value.Float64()
 }

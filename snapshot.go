@@ -19,20 +19,19 @@ import (
 // memory, so that a million of them cost the garbage collector nothing. The
 // zero snapshot is none.
 //
-// The payload is: the snapshotHead; the expiry; of each secret its digest and
-// expiry; of each secret its ID; when the token and each secret were created,
-// unless their IDs say so; the owner. Times are in milliseconds, texts padded
-// with zeros.
+// The payload is: the snapshotHead; the expiry; the digest of each secret; of
+// each secret its ID; if there is an old secret, when it ends; when the token
+// and each secret were created, unless their IDs say so; the owner. Times are
+// in milliseconds, texts padded with zeros.
 type snapshot struct{ flat.Record[pattern.Set] }
 
 // never is the expiry of what has none.
 const never = math.MaxInt64
 
 const (
-	digestWords = len(digest{}) / 8
-	proofWords  = digestWords + 1 // of a secret: its digest and expiry
-	idWords     = len(uuid.UUID{}) / 8
 	headWords   = 2 // snapshotHead and the expiry
+	digestWords = len(digest{}) / 8
+	idWords     = len(uuid.UUID{}) / 8
 )
 
 // A snapshotHead is the first word of a payload.
@@ -88,14 +87,24 @@ func (p proofs) isDisabled() bool { return p[0]&headDisabled != 0 }
 func (p proofs) expiry() int64 { return int64(p[1]) }
 
 // secretExpiry returns when the secret i ends, in milliseconds.
-func (p proofs) secretExpiry(i int) int64 { return int64(p[headWords+i*proofWords+digestWords]) }
+func (p proofs) secretExpiry(i int) int64 {
+	if i == 0 {
+		return never
+	}
+	return int64(p[headWords+maxSecrets*(digestWords+idWords)])
+}
 
-// indexDigest returns which secret has the digest, or -1. It looks at all of
-// them and at all of each, so that the time it takes tells nothing.
-func (p proofs) indexDigest(presented *digest) int {
+// digest returns the digest of the secret i.
+func (p proofs) digest(i int) [digestWords]uint64 {
+	return [digestWords]uint64(p[headWords+i*digestWords:])
+}
+
+// indexDigest returns which secret has the digest, or -1; first is that of
+// secret 0. It looks at all of them and at all of each, so that the time it
+// takes tells nothing.
+func (p proofs) indexDigest(first [digestWords]uint64, presented *digest) int {
 	index := -1
-	for i, rest := 0, p[headWords:]; i < p.secrets(); i, rest = i+1, rest[proofWords:] {
-		stored := rest[:digestWords]
+	for i, stored := 0, first; ; stored = p.digest(i) {
 		difference := stored[0] ^ binary.LittleEndian.Uint64(presented[0:]) |
 			stored[1] ^ binary.LittleEndian.Uint64(presented[8:]) |
 			stored[2] ^ binary.LittleEndian.Uint64(presented[16:]) |
@@ -103,8 +112,10 @@ func (p proofs) indexDigest(presented *digest) int {
 		if difference == 0 {
 			index = i
 		}
+		if i++; i >= p.secrets() {
+			return index
+		}
 	}
-	return index
 }
 
 // newSnapshot makes a record ready to be judged. Errors: ErrUnavailable if it
@@ -142,12 +153,14 @@ func (e *entry) payload(weight int) []uint64 {
 		weight:    weight,
 	}
 	words := []uint64{head.word(), millis(e.ExpiresAt)}
-	for i, s := range e.Secrets {
-		words = appendBytes(words, e.digests[i][:])
-		words = append(words, millis(s.ExpiresAt))
+	for _, d := range e.digests {
+		words = appendBytes(words, d[:])
 	}
 	for _, s := range e.Secrets {
 		words = appendBytes(words, s.ID[:])
+	}
+	if len(e.Secrets) == maxSecrets {
+		words = append(words, millis(e.Secrets[1].ExpiresAt))
 	}
 	if !head.datedByID {
 		words = append(words, uint64(e.CreatedAt.UnixMilli()))
@@ -224,7 +237,7 @@ func (s snapshot) indexSecret(id uuid.UUID) int {
 }
 
 func (s snapshot) secretID(i int) (id uuid.UUID) {
-	copy(id[:], bytesOf(s.Payload()[headWords+s.head().secrets*proofWords+i*idWords:], len(id)))
+	copy(id[:], bytesOf(s.Payload()[headWords+s.head().secrets*digestWords+i*idWords:], len(id)))
 	return id
 }
 
@@ -259,9 +272,14 @@ func (s snapshot) secret(i int) Secret {
 	return Secret{ID: id, CreatedAt: s.created(1+i, id), ExpiresAt: instantOf(s.proofs().secretExpiry(i))}
 }
 
-// rest returns the words behind the IDs.
+// rest returns the words behind those about secrets.
 func (s snapshot) rest() []uint64 {
-	return s.Payload()[headWords+s.head().secrets*(proofWords+idWords):]
+	secrets := s.head().secrets
+	words := s.Payload()[headWords+secrets*(digestWords+idWords):]
+	if secrets == maxSecrets {
+		return words[1:]
+	}
+	return words
 }
 
 // created returns when the token (0) or a secret (1 and up) of this ID was

@@ -13,6 +13,7 @@ type Stats struct {
 	StoreReads uint64 // questions to the store on their account: fewer, where logins shared one
 
 	CachedTokens int    // tokens in memory now
+	CachedBytes  int    // memory that they take, indexes included; compiled scopes, which tokens share, are not in it
 	Evictions    uint64 // tokens that made room for others
 
 	FeedReads  uint64 // questions to the store about what has changed
@@ -38,6 +39,7 @@ func (l *live) stats() Stats {
 		Misses:       l.misses.Load(),
 		StoreReads:   l.storeReads.Load(),
 		CachedTokens: l.tokens.Len(),
+		CachedBytes:  l.bytes(),
 		Evictions:    l.tokens.Evictions(),
 		FeedReads:    l.feedReads.Load(),
 		FeedErrors:   l.feedErrors.Load(),

@@ -26,7 +26,7 @@ func newBlock[V any](words int) *block[V] {
 func (b *block[V]) record(offset int) Record[V] {
 	h := header(atomic.LoadUint64(&b.words[offset]))
 	end := offset + h.size()
-	return Record[V]{b.words[offset:end:end], (*b.values.Load())[h.value()]}
+	return Record[V]{b.words[offset:end:end], 1 + wordsFor(h.keySize()), (*b.values.Load())[h.value()]}
 }
 
 // fits reports whether there is room for a record.

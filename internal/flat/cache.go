@@ -53,6 +53,25 @@ func (c *Cache[V]) Len() int { return int(c.count.Load()) }
 // Evictions returns how many records have made room for others.
 func (c *Cache[V]) Evictions() uint64 { return c.evictions.Load() }
 
+// Memory is what a cache takes, in bytes. Values are not in it.
+type Memory struct {
+	Tables  int // the hash tables
+	Blocks  int // the blocks of records: those alive, those dead, and free room
+	Records int // the records alive
+}
+
+// Memory returns what the cache takes.
+func (c *Cache[V]) Memory() Memory {
+	m := Memory{
+		Tables:  (len(c.byKey.Load().slots) + len(c.byID.Load().slots)) * wordSize,
+		Records: (c.words - c.deadWords) * wordSize,
+	}
+	for _, number := range c.blocks.order {
+		m.Blocks += len(c.blocks.at(number).words) * wordSize
+	}
+	return m
+}
+
 // Get returns the record with the key, the zero Record if there is none.
 func (c *Cache[V]) Get(k *Key) Record[V] {
 	r, _ := c.findKey(k)
@@ -71,6 +90,7 @@ func (c *Cache[V]) findKey(k *Key) (Record[V], place) {
 	s := search[V]{blocks: &c.blocks, current: &c.byKey, tag: c.keyTag(k)}
 	for {
 		if r, p := s.next(); r.IsNone() || r.hasKey(k) {
+			r.payload = 1 + k.words() // as it is, but known without waiting for memory
 			return r, p
 		}
 	}

@@ -95,12 +95,14 @@ func TestMemoryIsBounded(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 10 * n { // to the same size, so that alive stays
 		c.Put(newRecord(random.IntN(n), 0, 1, nil))
-		if words := flat.MemoryWords(c); words > 2*alive+alive/4+2*flat.BlockWords {
-			t.Fatal(words, "words for", alive)
+		m := c.Memory()
+		if m.Records != 8*alive || m.Blocks > 8*(2*alive+alive/4+2*flat.BlockWords) {
+			t.Fatal(m, alive)
 		}
 	}
 	for i := range n {
 		c.Remove(idOf(i))
 	}
-	require.LessOrEqual(t, flat.MemoryWords(c), 2*flat.BlockWords)
+	require.Zero(t, c.Memory().Records)
+	require.LessOrEqual(t, c.Memory().Blocks, 8*2*flat.BlockWords)
 }

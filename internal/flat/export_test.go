@@ -9,14 +9,6 @@ const (
 // Words returns the size of a record in words.
 func Words[V any](r Record[V]) int { return len(r.words) }
 
-// MemoryWords returns the size of all blocks in words.
-func MemoryWords[V any](c *Cache[V]) (words int) {
-	for _, number := range c.blocks.order {
-		words += len(c.blocks.at(number).words)
-	}
-	return words
-}
-
 // Moved returns how many records f moves or adds.
 func Moved[V any](c *Cache[V], f func()) (records int) {
 	place := func() (taken int) {

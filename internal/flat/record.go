@@ -13,8 +13,9 @@ import (
 // Its words are: the header; the key, padded with zeros; the payload; the
 // revision; the ID.
 type Record[V any] struct {
-	words []uint64
-	value *V
+	words   []uint64
+	payload int // where it begins
+	value   *V
 }
 
 // The header has, from the lowest bit on: 8 flags, and 16 bits each for the
@@ -64,7 +65,7 @@ func NewRecord[V any](k *Key, id ID, rev int64, payload []uint64, value *V) Reco
 	words[size-3] = uint64(rev)
 	words[size-2] = binary.LittleEndian.Uint64(id[:8])
 	words[size-1] = binary.LittleEndian.Uint64(id[8:])
-	return Record[V]{words, value}
+	return Record[V]{words, 1 + k.words(), value}
 }
 
 func (r Record[V]) header() header { return header(atomic.LoadUint64(&r.words[0])) }
@@ -74,7 +75,7 @@ func (r Record[V]) IsNone() bool { return len(r.words) == 0 }
 
 // Payload returns the payload. It must not be changed.
 func (r Record[V]) Payload() []uint64 {
-	return r.words[1+wordsFor(r.header().keySize()) : len(r.words)-tailWords]
+	return r.words[r.payload : len(r.words)-tailWords]
 }
 
 // Value returns the value.

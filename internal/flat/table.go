@@ -7,8 +7,8 @@ import "sync/atomic"
 type slot uint64
 
 const (
-	offsetBits = 14 // of words in a block
-	numberBits = 20 // of blocks; there is no block 0
+	offsetBits = 17 // of words in a block
+	numberBits = 17 // of blocks; there is no block 0
 	tagBits    = 64 - numberBits - offsetBits
 	placeBits  = numberBits + offsetBits
 
