@@ -105,10 +105,10 @@ func (p proofs) digest(i int) [digestWords]uint64 {
 func (p proofs) indexDigest(first [digestWords]uint64, presented *digest) int {
 	index := -1
 	for i, stored := 0, first; ; stored = p.digest(i) {
-		difference := stored[0] ^ binary.LittleEndian.Uint64(presented[0:]) |
-			stored[1] ^ binary.LittleEndian.Uint64(presented[8:]) |
-			stored[2] ^ binary.LittleEndian.Uint64(presented[16:]) |
-			stored[3] ^ binary.LittleEndian.Uint64(presented[24:])
+		var difference uint64
+		for j, word := range stored {
+			difference |= word ^ binary.LittleEndian.Uint64(presented[8*j:])
+		}
 		if difference == 0 {
 			index = i
 		}
