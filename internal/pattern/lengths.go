@@ -11,7 +11,11 @@ func (l *lengths) has(n uint8) bool { return l[n/64]>>(n%64)&1 == 1 }
 
 // list returns them in ascending order.
 func (l *lengths) list() []uint8 {
-	var list []uint8
+	count := 0
+	for _, word := range l {
+		count += bits.OnesCount64(word)
+	}
+	list := make([]uint8, 0, count)
 	for i, word := range l {
 		for ; word != 0; word &= word - 1 {
 			list = append(list, uint8(64*i+bits.TrailingZeros64(word)))

@@ -88,9 +88,10 @@ func TestSet(t *testing.T) {
 		return rules
 	}
 	long, alphabet := strings.Repeat("a", 255), strings.Repeat("abcdefghij", 10)
-	var nested, grid, suffixes []pattern.Rule
+	var nested, grid, suffixes, tails []pattern.Rule
 	for i := range 130 {
 		suffixes = append(suffixes, rule(t, "t*/"+long[:i+1], uint8(1+i%3)))
+		tails = append(tails, rule(t, "t*"+long[:i+1], uint8(1+i%3)))
 	}
 	for i := range 30 {
 		nested = append(nested, rule(t, long[:8*i+1]+"*", uint8(1+i%3)))
@@ -118,6 +119,7 @@ func TestSet(t *testing.T) {
 		"two":        {several(1, "*a*b*", "*b*a*"), []string{"a", "ab", "ba", "xbxax", "xx"}},
 		"nested":     {nested, []string{long, "a", "b", long[:100], long[:100] + "b"}},
 		"suffixes":   {suffixes, []string{"t/a", "t/aaa", "t/" + long[:70], "t/" + long[:130], "t/" + long[:131], "t/t"}},
+		"tails":      {tails, []string{"t/" + long[:131], "t" + long[:50], "t"}},
 		"grid":       {grid, []string{alphabet, alphabet + "z", "z" + alphabet, alphabet[:99] + "a", alphabet[:3] + alphabet[97:], "a"}},
 		"letters":    {several(1, "*a*", "*b*", "*c*", "*d*", "*ab*", "*cd*", "*e*f*", "*g*h*"), []string{"a", "b", "xd", "acd", "fe", "ef", "h/g/h", "z"}},
 		"long": {several(1, long, long[:254]+"*", "*"+long[:254], long[:100]+"*"+long[:100], "*"+long[:200]+"*", long[:64]+"*", long[:65]+"*b",
