@@ -25,20 +25,19 @@ func newBlock[V any](words int) *block[V] {
 // record returns the record that begins at the offset.
 func (b *block[V]) record(offset int) Record[V] {
 	h := header(atomic.LoadUint64(&b.words[offset]))
-	end := offset + h.size()
-	return Record[V]{b.words[offset:end:end], 1 + wordsFor(h.keySize()), (*b.values.Load())[h.value()]}
+	return Record[V]{b, int32(offset), int32(offset + 1 + wordsFor(h.keySize()))}
 }
 
 // fits reports whether there is room for a record.
-func (b *block[V]) fits(r Record[V]) bool { return len(r.words) <= len(b.words)-b.taken }
+func (b *block[V]) fits(r Record[V]) bool { return r.size() <= len(b.words)-b.taken }
 
 // add copies a record that fits, under these flags, and returns its offset.
 func (b *block[V]) add(r Record[V], flags uint64) (offset int) {
 	offset = b.taken
 	h := r.header()
-	copy(b.words[offset+1:], r.words[1:])
-	b.words[offset] = newHeader(h.size(), h.keySize(), b.share(r.value)) | flags
-	b.taken += len(r.words)
+	copy(b.words[offset+1:], r.words()[1:])
+	b.words[offset] = newHeader(h.size(), h.keySize(), b.share(r.Value())) | flags
+	b.taken += h.size()
 	return offset
 }
 

@@ -90,7 +90,7 @@ func (c *Cache[V]) findKey(k *Key) (Record[V], place) {
 	s := search[V]{blocks: &c.blocks, current: &c.byKey, tag: c.keyTag(k)}
 	for {
 		if r, p := s.next(); r.IsNone() || r.hasKey(k) {
-			r.payload = 1 + k.words() // as it is, but known without waiting for memory
+			r.payload = r.offset + 1 + int32(k.words()) // as it is, but known without waiting for memory
 			return r, p
 		}
 	}
@@ -184,7 +184,7 @@ func (c *Cache[V]) remove(r Record[V], p place) {
 // bury notes that no table leads to a record any more.
 func (c *Cache[V]) bury(r Record[V]) {
 	r.set(flagDead)
-	c.deadWords += len(r.words)
+	c.deadWords += r.size()
 }
 
 // evict forgets the oldest record that was not used since it was put, or since
@@ -210,7 +210,7 @@ func (c *Cache[V]) oldest() (Record[V], place) {
 			if !r.is(flagDead) {
 				return r, newPlace(number, c.hand)
 			}
-			c.hand += len(r.words)
+			c.hand += r.size()
 		}
 		c.blocks.dropOldest()
 		c.words -= b.taken
@@ -239,11 +239,11 @@ func (c *Cache[V]) add(r Record[V], flags uint64) (place, bool) {
 		if b != nil {
 			b.seal()
 		}
-		b = newBlock[V](max(len(r.words), min(max(smallestBlock, c.words), blockWords)))
+		b = newBlock[V](max(r.size(), min(max(smallestBlock, c.words), blockWords)))
 		if !c.blocks.add(b) {
 			return 0, false
 		}
 	}
-	c.words += len(r.words)
+	c.words += r.size()
 	return newPlace(c.blocks.last(), b.add(r, flags)), true
 }

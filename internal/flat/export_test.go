@@ -7,14 +7,14 @@ const (
 )
 
 // Words returns the size of a record in words.
-func Words[V any](r Record[V]) int { return len(r.words) }
+func Words[V any](r Record[V]) int { return r.size() }
 
 // Moved returns how many records f moves or adds.
 func Moved[V any](c *Cache[V], f func()) (records int) {
 	place := func() (taken int) {
 		for _, number := range c.blocks.order {
 			b := c.blocks.at(number)
-			for offset := 0; offset < b.taken; offset += len(b.record(offset).words) {
+			for offset := 0; offset < b.taken; offset += b.record(offset).size() {
 				taken++
 			}
 		}

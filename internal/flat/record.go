@@ -12,10 +12,10 @@ import (
 //
 // Its words are: the header; the key, padded with zeros; the payload; the
 // revision; the ID.
-type Record[V any] struct {
-	words   []uint64
-	payload int // where it begins
-	value   *V
+type Record[V any] struct { // small enough to be kept in registers
+	block   *block[V]
+	offset  int32 // where the record begins in the block
+	payload int32 // and where its payload does
 }
 
 // The header has, from the lowest bit on: 8 flags, and 16 bits each for the
@@ -56,7 +56,7 @@ func (h header) value() int   { return int(h >> (flagBits + 2*fieldBits) & field
 // payload has at most MaxPayload words.
 func NewRecord[V any](k *Key, id ID, rev int64, payload []uint64, value *V) Record[V] {
 	size := 1 + k.words() + len(payload) + tailWords
-	words := make([]uint64, size)
+	words, values := make([]uint64, size), []*V{value}
 	words[0] = newHeader(size, k.size, 0)
 	for i := range k.words() {
 		words[1+i] = k.word(i)
@@ -65,29 +65,48 @@ func NewRecord[V any](k *Key, id ID, rev int64, payload []uint64, value *V) Reco
 	words[size-3] = uint64(rev)
 	words[size-2] = binary.LittleEndian.Uint64(id[:8])
 	words[size-1] = binary.LittleEndian.Uint64(id[8:])
-	return Record[V]{words, 1 + k.words(), value}
+	b := &block[V]{words: words}
+	b.values.Store(&values)
+	return b.record(0)
 }
 
-func (r Record[V]) header() header { return header(atomic.LoadUint64(&r.words[0])) }
+func (r Record[V]) header() header { return header(atomic.LoadUint64(&r.block.words[r.offset])) }
+
+// size returns how many words the record has.
+func (r Record[V]) size() int { return r.header().size() }
+
+func (r Record[V]) words() []uint64 { return r.block.words[r.offset:][:r.size()] }
+
+// tail returns the words behind the payload.
+func (r Record[V]) tail() []uint64 {
+	words := r.words()
+	return words[len(words)-tailWords:]
+}
 
 // IsNone reports whether r is the zero Record.
-func (r Record[V]) IsNone() bool { return len(r.words) == 0 }
+func (r Record[V]) IsNone() bool { return r.block == nil }
 
 // Payload returns the payload. It must not be changed.
 func (r Record[V]) Payload() []uint64 {
-	return r.words[r.payload : len(r.words)-tailWords]
+	return r.block.words[r.payload : int(r.offset)+r.size()-tailWords]
 }
 
-// Value returns the value.
-func (r Record[V]) Value() *V { return r.value }
+// Value returns the value; nil if r is the zero Record.
+func (r Record[V]) Value() *V {
+	if r.IsNone() {
+		return nil
+	}
+	return (*r.block.values.Load())[r.header().value()]
+}
 
 // Rev returns the revision.
-func (r Record[V]) Rev() int64 { return int64(r.words[len(r.words)-3]) }
+func (r Record[V]) Rev() int64 { return int64(r.tail()[0]) }
 
 // ID returns the ID.
 func (r Record[V]) ID() (id ID) {
-	binary.LittleEndian.PutUint64(id[:8], r.words[len(r.words)-2])
-	binary.LittleEndian.PutUint64(id[8:], r.words[len(r.words)-1])
+	tail := r.tail()
+	binary.LittleEndian.PutUint64(id[:8], tail[1])
+	binary.LittleEndian.PutUint64(id[8:], tail[2])
 	return id
 }
 
@@ -112,7 +131,7 @@ func (r Record[V]) KeyBegins(first string) bool {
 func (r Record[V]) key() (k Key) {
 	k.size = r.header().keySize()
 	for i := range k.words() {
-		binary.LittleEndian.PutUint64(k.text[i*wordSize:], r.words[1+i])
+		binary.LittleEndian.PutUint64(k.text[i*wordSize:], r.block.words[int(r.offset)+1+i])
 	}
 	return k
 }
@@ -129,8 +148,8 @@ func (r Record[V]) hasKey(k *Key) bool {
 	if r.header().keySize() != k.size {
 		return false
 	}
-	for i := range k.words() {
-		if r.words[1+i] != k.word(i) {
+	for i, word := range r.block.words[r.offset+1:][:k.words()] {
+		if word != k.word(i) {
 			return false
 		}
 	}
@@ -149,4 +168,4 @@ func (r Record[V]) flags() uint64 { return uint64(r.header()) & (1<<flagBits - 1
 
 func (r Record[V]) is(flag uint64) bool { return r.flags()&flag != 0 }
 
-func (r Record[V]) set(flag uint64) { atomic.OrUint64(&r.words[0], flag) }
+func (r Record[V]) set(flag uint64) { atomic.OrUint64(&r.block.words[r.offset], flag) }
