@@ -88,18 +88,18 @@ func (m *Manager) grantFor(ctx context.Context, tokenID, secretID uuid.UUID, g *
 // admitsCached reports whether a login is admitted by what is kept, and makes g
 // its grant.
 func (m *Manager) admitsCached(ctx context.Context, login Login, g *Grant) bool {
-	var key flat.Key
 	secret := login.Password.Reveal()
-	if !m.isValid || len(secret) > maxSecretLength || !key.Set(m.registry, login.Name) {
+	if !m.isValid || len(secret) > maxSecretLength || len(login.Name) > maxNameLength {
 		return false
 	}
-	t := m.live.cachedToken(ctx, &key)
+	t := m.live.cachedToken(ctx, flat.Key{First: m.registry, Second: login.Name})
 	if t.IsNone() {
 		return false
 	}
-	stored := t.proofs().digest(0) // read now: memory and processor work at the same time
+	p := t.proofs()
+	stored := p.digest(0) // read now: memory and processor work at the same time
 	presented := digestOf(secret)
-	if m.judge(ctx, t, t.proofs().indexDigest(stored, &presented), g) != "" || !t.isSecret(g.secret, secret) {
+	if m.judge(ctx, t, p.indexDigest(stored, &presented), g) != "" || !t.isSecret(g.secret, secret) {
 		return false
 	}
 	m.live.hits.Inc()
@@ -110,8 +110,7 @@ func (m *Manager) admitsCached(ctx context.Context, login Login, g *Grant) bool 
 func (m *Manager) admit(ctx context.Context, event Event, key tokenKey, by claim, g *Grant) (*Grant, error) {
 	t, err := m.readToken(ctx, key)
 	if !t.IsNone() {
-		event.TokenID, event.Owner = uuid.UUID(t.ID()), t.owner()
-		_, event.TokenName = t.Key()
+		event.TokenID, event.TokenName, event.Owner = uuid.UUID(t.ID()), t.Key().Second, t.owner()
 	}
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -151,6 +150,7 @@ func (m *Manager) judge(ctx context.Context, t snapshot, secret int, g *Grant) R
 	}
 	p := t.proofs()
 	g.shared, g.ctx, g.token, g.secret, g.lived = m.shared, ctx, t, secret, p.secrets()
+	g.expiry = min(p.expiry(), p.secretExpiry(secret))
 	if g.lived == maxSecrets && m.hasPassed(p.secretExpiry(1)) {
 		g.lived = 1
 	}
@@ -188,8 +188,9 @@ type Grant struct {
 	shared *shared
 	ctx    context.Context // of its Authenticate, for the observers
 	token  snapshot
-	secret int // which of the token's
-	lived  int // how many secrets the token had then
+	expiry int64 // when the token or the secret ends, in milliseconds
+	secret int   // which of the token's
+	lived  int   // how many secrets the token had then
 }
 
 // Token returns the token as it stood when the grant was made.
@@ -343,17 +344,13 @@ func needed(scopes []Scope, a Action) []Scope {
 // ended returns why the grant is over by itself, "" if it is not. It leaves
 // the clock alone when neither token nor secret has an end.
 func (g *Grant) ended() Reason {
-	if g.token.IsNone() {
-		return ""
-	}
-	p := g.token.proofs()
 	switch {
-	case g.shared.hasPassed(p.expiry()):
+	case g.token.IsNone() || !g.shared.hasPassed(g.expiry):
+		return ""
+	case g.shared.hasPassed(g.token.proofs().expiry()):
 		return ReasonExpired
-	case g.shared.hasPassed(p.secretExpiry(g.secret)):
-		return ReasonSecretEnded
 	}
-	return ""
+	return ReasonSecretEnded
 }
 
 func (g *Grant) observe(path string, a Action, reason Reason, scopes []Scope) {
@@ -370,13 +367,13 @@ func (g *Grant) observe(path string, a Action, reason Reason, scopes []Scope) {
 
 // event begins an event about the grant's token.
 func (g *Grant) event(op Operation) Event {
-	registry, name := g.token.Key()
+	key := g.token.Key()
 	return Event{
 		Operation: op,
 		Outcome:   Succeeded,
-		Registry:  registry,
+		Registry:  key.First,
 		TokenID:   uuid.UUID(g.token.ID()),
-		TokenName: name,
+		TokenName: key.Second,
 		Owner:     g.token.owner(),
 	}
 }

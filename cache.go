@@ -46,7 +46,7 @@ func newCache(limit int) *cache {
 
 // get returns the token that is kept under the key, the zero snapshot if there
 // is none.
-func (c *cache) get(key *flat.Key) snapshot { return snapshot{c.tokens.Get(key)} }
+func (c *cache) get(key flat.Key) snapshot { return snapshot{c.tokens.Get(key)} }
 
 // getByID is get by the token's ID.
 func (c *cache) getByID(id uuid.UUID) snapshot { return snapshot{c.tokens.GetByID(flat.ID(id))} }

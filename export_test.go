@@ -13,12 +13,10 @@ type MemorySplit struct {
 
 // MemoryOf returns the split by the token of this name, which is cached.
 func MemoryOf(m *Manager, name string) MemorySplit {
-	var key flat.Key
-	key.Set(m.registry, name)
-	t, all := m.live.get(&key), m.live.tokens.Memory()
+	t, all := m.live.get(flat.Key{First: m.registry, Second: name}), m.live.tokens.Memory()
 	split := MemorySplit{
 		Digests: float64(t.head().secrets * len(digest{})),
-		Name:    float64(8 * ((len(m.registry) + 1 + len(name) + 7) / 8)),
+		Name:    float64(8 * ((len(m.registry)+7)/8 + (len(name)+7)/8)),
 		Owner:   float64(8 * ((len(t.owner()) + 7) / 8)),
 		Tables:  float64(all.Tables),
 		Blocks:  float64(all.Blocks),

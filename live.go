@@ -74,7 +74,7 @@ func newLive(s store.Store, o Options) *live {
 // is fresh; else the zero snapshot. Freshness is settled first: looked up
 // before, a token could be forgotten as the feed moves on, and count as fresh
 // all the same.
-func (l *live) cachedToken(ctx context.Context, key *flat.Key) snapshot {
+func (l *live) cachedToken(ctx context.Context, key flat.Key) snapshot {
 	if !l.isFresh(ctx) {
 		return snapshot{}
 	}

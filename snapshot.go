@@ -135,12 +135,12 @@ func newSnapshot(r store.Record) (snapshot, error) {
 		}
 		rules[i] = pattern.Rule{Pattern: p, Actions: uint8(s.Actions)}
 	}
-	var key flat.Key
-	if len(e.Owner) > maxOwnerLength || !key.Set(e.Registry, e.Name) {
+	key := flat.Key{First: e.Registry, Second: e.Name}
+	if len(e.Owner) > maxOwnerLength || !key.Fits() {
 		return snapshot{}, fmt.Errorf("%w: record of token %s: the name or the owner is too long", ErrUnavailable, r.ID)
 	}
 	payload := e.payload(1 + len(r.Data)/recordUnit)
-	return snapshot{flat.NewRecord(&key, flat.ID(r.ID), int64(r.Rev), payload, pattern.NewSet(rules))}, unreadable
+	return snapshot{flat.NewRecord(key, flat.ID(r.ID), int64(r.Rev), payload, pattern.NewSet(rules))}, unreadable
 }
 
 // payload returns e in words.
@@ -246,15 +246,16 @@ func (s snapshot) token(secrets int) Token {
 	if s.IsNone() {
 		return Token{}
 	}
-	head := s.head()
+	head, key := s.head(), s.Key()
 	t := Token{
 		ID:        uuid.UUID(s.ID()),
+		Registry:  key.First,
+		Name:      key.Second,
 		Owner:     s.owner(),
 		Status:    Enabled,
 		CreatedAt: s.created(0, uuid.UUID(s.ID())),
 		ExpiresAt: instantOf(s.proofs().expiry()),
 	}
-	t.Registry, t.Name = s.Key()
 	if head.disabled {
 		t.Status = Disabled
 	}

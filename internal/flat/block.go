@@ -25,7 +25,7 @@ func newBlock[V any](words int) *block[V] {
 // record returns the record that begins at the offset.
 func (b *block[V]) record(offset int) Record[V] {
 	h := header(atomic.LoadUint64(&b.words[offset]))
-	return Record[V]{b, int32(offset), int32(offset + 1 + wordsFor(h.keySize()))}
+	return Record[V]{b, int32(offset), int32(offset + 1 + h.keyWords())}
 }
 
 // fits reports whether there is room for a record.
@@ -34,10 +34,9 @@ func (b *block[V]) fits(r Record[V]) bool { return r.size() <= len(b.words)-b.ta
 // add copies a record that fits, under these flags, and returns its offset.
 func (b *block[V]) add(r Record[V], flags uint64) (offset int) {
 	offset = b.taken
-	h := r.header()
 	copy(b.words[offset+1:], r.words()[1:])
-	b.words[offset] = newHeader(h.size(), h.keySize(), b.share(r.Value())) | flags
-	b.taken += h.size()
+	b.words[offset] = uint64(r.header().with(b.share(r.Value()), flags))
+	b.taken += r.size()
 	return offset
 }
 

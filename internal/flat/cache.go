@@ -73,7 +73,7 @@ func (c *Cache[V]) Memory() Memory {
 }
 
 // Get returns the record with the key, the zero Record if there is none.
-func (c *Cache[V]) Get(k *Key) Record[V] {
+func (c *Cache[V]) Get(k Key) Record[V] {
 	r, _ := c.findKey(k)
 	r.use()
 	return r
@@ -86,10 +86,13 @@ func (c *Cache[V]) GetByID(id ID) Record[V] {
 	return r
 }
 
-func (c *Cache[V]) findKey(k *Key) (Record[V], place) {
-	s := search[V]{blocks: &c.blocks, current: &c.byKey, tag: c.keyTag(k)}
-	for {
-		if r, p := s.next(); r.IsNone() || r.hasKey(k) {
+func (c *Cache[V]) findKey(k Key) (Record[V], place) {
+	tag, t := c.keyTag(k), c.byKey.Load()
+	for i := t.home(tag); ; i = t.after(i) {
+		var r Record[V]
+		var p place
+		r, p, t, i = c.candidate(&c.byKey, t, tag, i)
+		if r.IsNone() || r.hasKey(k) {
 			r.payload = r.offset + 1 + int32(k.words()) // as it is, but known without waiting for memory
 			return r, p
 		}
@@ -97,23 +100,50 @@ func (c *Cache[V]) findKey(k *Key) (Record[V], place) {
 }
 
 func (c *Cache[V]) findID(id ID) (Record[V], place) {
-	s := search[V]{blocks: &c.blocks, current: &c.byID, tag: c.idTag(id)}
-	for {
-		if r, p := s.next(); r.IsNone() || r.ID() == id {
+	tag, t := c.idTag(id), c.byID.Load()
+	for i := t.home(tag); ; i = t.after(i) {
+		var r Record[V]
+		var p place
+		r, p, t, i = c.candidate(&c.byID, t, tag, i)
+		if r.IsNone() || r.ID() == id {
 			return r, p
 		}
 	}
 }
 
-func (c *Cache[V]) keyTag(k *Key) uint64 { return tagOf(maphash.Bytes(c.seed, k.text[:k.size])) }
+// candidate returns the next record in a table whose hash has the tag, from i
+// on, and where its slot stands; the zero Record if there is none. If the table
+// is changed meanwhile, it begins again with the one that is current then.
+//
+// Numbers of blocks are used again. So a block counts only if, after it was
+// found, the slot that led there still stood in a table still in use: what a
+// slot leads to goes out of use only after the slot.
+func (c *Cache[V]) candidate(current *atomic.Pointer[table], t *table, tag uint64, i int) (Record[V], place, *table, int) {
+	for {
+		var s slot
+		s, i = t.seek(tag, i)
+		if s == 0 {
+			return Record[V]{}, 0, t, i
+		}
+		p := s.place()
+		b := c.blocks.at(p.number())
+		if b != nil && t.at(i) == s && current.Load() == t {
+			return b.record(p.offset()), p, t, i
+		}
+		t = current.Load()
+		i = t.home(tag)
+	}
+}
+
+func (c *Cache[V]) keyTag(k Key) uint64 { return tagOf(k.hash(c.seed)) }
 
 func (c *Cache[V]) idTag(id ID) uint64 { return tagOf(maphash.Bytes(c.seed, id[:])) }
 
 // Put forgets the records with this one's key or ID, and keeps a copy of it,
 // unless it weighs more than all may.
 func (c *Cache[V]) Put(r Record[V]) {
-	k := r.key()
-	if old, p := c.findKey(&k); !old.IsNone() {
+	k := r.Key()
+	if old, p := c.findKey(k); !old.IsNone() {
 		c.remove(old, p)
 	}
 	c.Remove(r.ID())
@@ -129,7 +159,7 @@ func (c *Cache[V]) Put(r Record[V]) {
 	}
 	c.makeRoom(&c.byKey)
 	c.makeRoom(&c.byID)
-	c.byKey.Load().insert(c.keyTag(&k), p)
+	c.byKey.Load().insert(c.keyTag(k), p)
 	c.byID.Load().insert(c.idTag(r.ID()), p)
 	c.weight += c.weigh(r)
 	c.count.Add(1)
@@ -165,8 +195,8 @@ func (c *Cache[V]) makeRoom(current *atomic.Pointer[table]) {
 
 // remove forgets a record.
 func (c *Cache[V]) remove(r Record[V], p place) {
-	k := r.key()
-	c.byKey.Load().remove(c.keyTag(&k), p)
+	k := r.Key()
+	c.byKey.Load().remove(c.keyTag(k), p)
 	c.byID.Load().remove(c.idTag(r.ID()), p)
 	c.weight -= c.weigh(r)
 	c.count.Add(-1)
@@ -226,8 +256,8 @@ func (c *Cache[V]) move(r Record[V], from place, flags uint64) {
 	if !ok {
 		return
 	}
-	k := r.key()
-	c.byKey.Load().move(c.keyTag(&k), from, to)
+	k := r.Key()
+	c.byKey.Load().move(c.keyTag(k), from, to)
 	c.byID.Load().move(c.idTag(r.ID()), from, to)
 	c.bury(r)
 }

@@ -23,13 +23,7 @@ func idOf(i int) (id flat.ID) {
 	return id
 }
 
-func keyOf(i int) *flat.Key {
-	var k flat.Key
-	if !k.Set(registryOf(i), nameOf(i)) {
-		panic(i)
-	}
-	return &k
-}
+func keyOf(i int) flat.Key { return flat.Key{First: registryOf(i), Second: nameOf(i)} }
 
 func registryOf(i int) string { return []string{"", "eu", strings.Repeat("r", 63)}[i%3] }
 
@@ -47,10 +41,8 @@ func newRecord(i int, rev int64, weight int, v *value) flat.Record[value] {
 // requireRecord checks that got is all of want.
 func requireRecord(tb testing.TB, want, got flat.Record[value]) {
 	tb.Helper()
-	wantFirst, wantSecond := want.Key()
-	gotFirst, gotSecond := got.Key()
 	if want.ID() != got.ID() || want.Rev() != got.Rev() || !slices.Equal(want.Payload(), got.Payload()) ||
-		want.Value() != got.Value() || wantFirst != gotFirst || wantSecond != gotSecond {
+		want.Value() != got.Value() || want.Key() != got.Key() {
 		require.Equal(tb, want, got)
 		tb.Fatal("not the same record")
 	}
@@ -143,16 +135,35 @@ func TestKey(t *testing.T) {
 	}
 	c := flat.New(10, weigh)
 	c.Put(r)
-	for _, texts := range [][2]string{
+	require.False(t, c.Get(flat.Key{First: "eu", Second: "name-1x"}).IsNone())
+	for _, other := range []flat.Key{
 		{"eu", "name-1"}, {"eu", "name-1x\x00"}, {"eu", "name-1x\x00\x00"}, {"", "eu\x00name-1x"}, {"", "name-1x"}, {"e", "uname-1x"}, {"eu", ""},
+		{"name-1x", "eu"}, {"eu", strings.Repeat("n", 1000)}, {"eu", strings.Repeat("n", 256+len("name-1x"))},
 	} {
-		var k flat.Key
-		require.True(t, k.Set(texts[0], texts[1]))
-		require.True(t, c.Get(&k).IsNone(), "%q", texts)
+		require.True(t, c.Get(other).IsNone(), "%q", other)
 	}
-	var k flat.Key
-	require.False(t, k.Set("r", strings.Repeat("n", 127)))
-	require.True(t, k.Set("r", strings.Repeat("n", 126)))
+	require.True(t, flat.Key{Second: strings.Repeat("n", 255)}.Fits())
+	require.False(t, flat.Key{Second: strings.Repeat("n", 256)}.Fits())
+	require.False(t, flat.Key{First: strings.Repeat("n", 256)}.Fits())
+}
+
+// TestKeysOfAnyLength: texts are kept and compared whole.
+func TestKeysOfAnyLength(t *testing.T) {
+	c := flat.New(1000, weigh)
+	for n := range flat.MaxText + 1 {
+		text := make([]byte, n)
+		for i := range text {
+			text[i] = byte(1 + i + n)
+		}
+		k := flat.Key{First: string(text[n/3:]), Second: string(text)}
+		c.Put(flat.NewRecord(k, idOf(n), 1, []uint64{1}, (*value)(nil)))
+		require.Equal(t, k, c.Get(k).Key())
+		for i := range text {
+			text[i] ^= 1
+			require.True(t, c.Get(flat.Key{First: k.First, Second: string(text)}).IsNone())
+			text[i] ^= 1
+		}
+	}
 }
 
 // TestNoAllocation: a lookup that finds and one that does not.
@@ -161,10 +172,7 @@ func TestNoAllocation(t *testing.T) {
 	c.Put(newRecord(1, 1, 1, nil))
 	id, other := idOf(1), idOf(2)
 	require.Zero(t, testing.AllocsPerRun(100, func() {
-		var k, missing flat.Key
-		k.Set("eu", "name-1x")
-		missing.Set("eu", "name")
-		if c.Get(&k).IsNone() || !c.Get(&missing).IsNone() || c.GetByID(id).IsNone() || !c.GetByID(other).IsNone() {
+		if c.Get(flat.Key{First: "eu", Second: "name-1x"}).IsNone() || !c.Get(flat.Key{First: "eu", Second: "name"}).IsNone() || c.GetByID(id).IsNone() || !c.GetByID(other).IsNone() {
 			panic("wrong")
 		}
 	}))

@@ -1,38 +1,89 @@
 package flat
 
-import "encoding/binary"
+import (
+	"hash/maphash"
+	"math/bits"
+)
 
 const (
 	wordSize = 8
-	maxKey   = 128
+
+	// MaxText is the most bytes of each text of a key.
+	MaxText = 255
 )
 
-// A Key is what a record is looked up by: two short texts. It is larger than
-// they are, and meant to live on the stack of who looks. The zero Key is that
-// of two empty texts once it was Set.
-type Key struct {
-	text [maxKey]byte // with a NUL between the two, and zeros behind
-	size int
-}
+// A Key is what a record is looked up by: two texts.
+type Key struct{ First, Second string }
 
-// Set makes k the key of the two texts, and reports whether it could: the first
-// must hold no NUL, and both together fewer than 128 bytes. k must be zero
-// before.
-func (k *Key) Set(first, second string) bool {
-	if len(first)+1+len(second) > maxKey {
-		return false
+// Fits reports whether there can be a record with the key: each text has at
+// most MaxText bytes.
+func (k Key) Fits() bool { return len(k.First) <= MaxText && len(k.Second) <= MaxText }
+
+// words returns how many words the texts take.
+func (k Key) words() int { return wordsFor(len(k.First)) + wordsFor(len(k.Second)) }
+
+func (k Key) hash(seed maphash.Seed) uint64 {
+	h := maphash.String(seed, k.Second)
+	if k.First != "" {
+		h ^= bits.RotateLeft64(maphash.String(seed, k.First), 1)
 	}
-	n := copy(k.text[:], first) + 1
-	k.size = n + copy(k.text[n:], second)
-	return true
+	return h
 }
-
-// words returns how many words the text takes.
-func (k *Key) words() int { return wordsFor(k.size) }
-
-func (k *Key) word(i int) uint64 { return binary.LittleEndian.Uint64(k.text[i*wordSize:]) }
 
 func wordsFor(bytes int) int { return (bytes + wordSize - 1) / wordSize }
+
+// load returns the first eight bytes of a text as a word.
+func load(s string) uint64 {
+	_ = s[wordSize-1]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// lastWord returns what is left of a text behind its whole words, with zeros
+// behind the end.
+func lastWord(s string) (word uint64) {
+	n := len(s) % wordSize
+	if len(s) >= wordSize {
+		return load(s[len(s)-wordSize:]) >> (8 * (wordSize - n))
+	}
+	for i := n - 1; i >= 0; i-- {
+		word = word<<8 | uint64(s[i])
+	}
+	return word
+}
+
+// putText writes a text as words, and returns those behind it.
+func putText(words []uint64, s string) []uint64 {
+	n := len(s) / wordSize
+	for i := range n {
+		words[i] = load(s[i*wordSize:])
+	}
+	if len(s)%wordSize > 0 {
+		words[n] = lastWord(s)
+	}
+	return words[wordsFor(len(s)):]
+}
+
+// isText reports whether words begin with the text, and then with zeros up to
+// the end of a word.
+func isText(words []uint64, s string) bool {
+	n := len(s) / wordSize
+	for i, word := range words[:n] {
+		if word != load(s[i*wordSize:]) {
+			return false
+		}
+	}
+	return len(s)%wordSize == 0 || words[n] == lastWord(s)
+}
+
+// textOf returns the text of so many bytes that words begin with.
+func textOf(words []uint64, size int) string {
+	text := make([]byte, size)
+	for i := range text {
+		text[i] = byte(words[i/wordSize] >> (8 * (i % wordSize)))
+	}
+	return string(text)
+}
 
 // An ID is what a record can be looked up by as well.
 type ID = [16]byte

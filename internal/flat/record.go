@@ -10,17 +10,17 @@ import (
 // in the cache, and keeps its block in memory: hold it no longer than a request
 // lasts. It is safe for concurrent use.
 //
-// Its words are: the header; the key, padded with zeros; the payload; the
-// revision; the ID.
+// Its words are: the header; the two texts of the key, each padded with zeros;
+// the payload; the revision; the ID.
 type Record[V any] struct { // small enough to be kept in registers
 	block   *block[V]
 	offset  int32 // where the record begins in the block
 	payload int32 // and where its payload does
 }
 
-// The header has, from the lowest bit on: 8 flags, and 16 bits each for the
-// size of the record in words, that of the key in bytes, and the place of the
-// value in its block. Only the flags change.
+// The header has, from the lowest bit on: 8 flags, 16 bits for the size of the
+// record in words, 8 bits each for the sizes of the texts in bytes, and 16 bits
+// for the place of the value in its block. Only the flags change.
 type header uint64
 
 const (
@@ -33,38 +33,47 @@ const (
 const Marks = 2
 
 const (
-	flagBits  = 8
-	fieldBits = 16
-	fieldMask = 1<<fieldBits - 1
+	sizeShift   = 8
+	firstShift  = sizeShift + 16
+	secondShift = firstShift + 8
+	valueShift  = secondShift + 8
 
-	// MaxPayload is the most words of a payload: all fields fit then, and any
-	// block has room for the record.
+	// MaxPayload is the most words of a payload: its size fits, and any block
+	// has room for the record.
 	MaxPayload = 4096
 
 	tailWords = 3 // the revision and the ID
 )
 
-func newHeader(size, keySize, value int) uint64 {
-	return uint64(size)<<flagBits | uint64(keySize)<<(flagBits+fieldBits) | uint64(value)<<(flagBits+2*fieldBits)
+func newHeader(size, first, second, value int) header {
+	return header(size)<<sizeShift | header(first)<<firstShift | header(second)<<secondShift | header(value)<<valueShift
 }
 
-func (h header) size() int    { return int(h >> flagBits & fieldMask) }
-func (h header) keySize() int { return int(h >> (flagBits + fieldBits) & fieldMask) }
-func (h header) value() int   { return int(h >> (flagBits + 2*fieldBits) & fieldMask) }
+func (h header) flags() uint64 { return uint64(h & (1<<sizeShift - 1)) }
+func (h header) size() int     { return int(h >> sizeShift & 0xffff) }
+func (h header) first() int    { return int(h >> firstShift & 0xff) }
+func (h header) second() int   { return int(h >> secondShift & 0xff) }
+func (h header) value() int    { return int(h >> valueShift & 0xffff) }
 
-// NewRecord returns a record that no cache holds: what Put would keep. The
-// payload has at most MaxPayload words.
-func NewRecord[V any](k *Key, id ID, rev int64, payload []uint64, value *V) Record[V] {
+// with returns the header of the same record with another value and flags.
+func (h header) with(value int, flags uint64) header {
+	return newHeader(h.size(), h.first(), h.second(), value) | header(flags)
+}
+
+// keyWords returns how many words the texts take.
+func (h header) keyWords() int { return wordsFor(h.first()) + wordsFor(h.second()) }
+
+// NewRecord returns a record that no cache holds: what Put would keep. The key
+// must fit, and the payload have at most MaxPayload words.
+func NewRecord[V any](k Key, id ID, rev int64, payload []uint64, value *V) Record[V] {
 	size := 1 + k.words() + len(payload) + tailWords
 	words, values := make([]uint64, size), []*V{value}
-	words[0] = newHeader(size, k.size, 0)
-	for i := range k.words() {
-		words[1+i] = k.word(i)
-	}
-	copy(words[1+k.words():], payload)
-	words[size-3] = uint64(rev)
-	words[size-2] = binary.LittleEndian.Uint64(id[:8])
-	words[size-1] = binary.LittleEndian.Uint64(id[8:])
+	words[0] = uint64(newHeader(size, len(k.First), len(k.Second), 0))
+	tail := putText(putText(words[1:], k.First), k.Second)
+	tail = tail[copy(tail, payload):]
+	tail[0] = uint64(rev)
+	tail[1] = binary.LittleEndian.Uint64(id[:8])
+	tail[2] = binary.LittleEndian.Uint64(id[8:])
 	b := &block[V]{words: words}
 	b.values.Store(&values)
 	return b.record(0)
@@ -110,30 +119,15 @@ func (r Record[V]) ID() (id ID) {
 	return id
 }
 
-// Key returns the two texts of the key.
-func (r Record[V]) Key() (first, second string) {
-	k := r.key()
-	text := k.text[:k.size]
-	for i, b := range text {
-		if b == 0 {
-			return string(text[:i]), string(text[i+1:])
-		}
-	}
-	return string(text), ""
+// Key returns the key.
+func (r Record[V]) Key() Key {
+	h, words := r.header(), r.words()[1:]
+	return Key{First: textOf(words, h.first()), Second: textOf(words[wordsFor(h.first()):], h.second())}
 }
 
 // KeyBegins reports whether first is the first text of the key.
 func (r Record[V]) KeyBegins(first string) bool {
-	k := r.key()
-	return len(first) < k.size && string(k.text[:len(first)]) == first && k.text[len(first)] == 0
-}
-
-func (r Record[V]) key() (k Key) {
-	k.size = r.header().keySize()
-	for i := range k.words() {
-		binary.LittleEndian.PutUint64(k.text[i*wordSize:], r.block.words[int(r.offset)+1+i])
-	}
-	return k
+	return r.header().first() == len(first) && isText(r.words()[1:], first)
 }
 
 // HasMark reports whether the mark i (below Marks) was set. What is moved
@@ -144,16 +138,19 @@ func (r Record[V]) HasMark(i int) bool { return r.is(flagMark << i) }
 // will stay true.
 func (r Record[V]) SetMark(i int) { r.set(flagMark << i) }
 
-func (r Record[V]) hasKey(k *Key) bool {
-	if r.header().keySize() != k.size {
+func (r Record[V]) hasKey(k Key) bool {
+	h := r.header()
+	if h.second() != len(k.Second) || h.first() != len(k.First) {
 		return false
 	}
-	for i, word := range r.block.words[r.offset+1:][:k.words()] {
-		if word != k.word(i) {
+	words := r.block.words[r.offset+1:]
+	if k.First != "" {
+		if !isText(words, k.First) {
 			return false
 		}
+		words = words[wordsFor(len(k.First)):]
 	}
-	return true
+	return isText(words, k.Second)
 }
 
 // use notes that the record, if it is one, was looked up. It writes only if it
@@ -164,7 +161,7 @@ func (r Record[V]) use() {
 	}
 }
 
-func (r Record[V]) flags() uint64 { return uint64(r.header()) & (1<<flagBits - 1) }
+func (r Record[V]) flags() uint64 { return r.header().flags() }
 
 func (r Record[V]) is(flag uint64) bool { return r.flags()&flag != 0 }
 

@@ -35,7 +35,11 @@ type Set struct {
 
 // A list of so many rules is gone through, if no more than a few of them are to
 // be asked for what stands between their stars, which is slow.
+//
+// Of fewer still gobwas is asked about each that its length and the bytes beside
+// its stars do not rule out: hashing the name would take longer.
 const (
+	mostAsked         = 2
 	mostScanned       = 16
 	mostPiecesScanned = 1
 )
@@ -89,9 +93,17 @@ func (s *Set) Match(name string, want uint8) (got uint8) {
 	if want == 0 {
 		return 0
 	}
+	if len(s.rules) <= mostAsked {
+		for i := range s.rules {
+			r := &s.rules[i]
+			if r.actions&want&^got != 0 && r.admits(name) && r.pattern.glob.Match(name) {
+				got |= r.actions & want
+			}
+		}
+		return got
+	}
 	var q query
-	q.read(name)
-	q.missing = want
+	q.text, q.missing = name, want
 	s.search(&q)
 	return q.got & want
 }
@@ -105,7 +117,7 @@ func (s *Set) Matching(name string, want uint8) []int {
 	}
 	var places []int
 	q := query{missing: want, places: &places}
-	q.read(name)
+	q.text = name
 	s.search(&q)
 	slices.Sort(places)
 	return slices.Compact(places)
@@ -133,6 +145,7 @@ func (q *query) ask(place int, r *rule) {
 }
 
 func (s *Set) search(q *query) {
+	q.read(q.text)
 	if s.indexed {
 		s.once.Do(func() { s.index = newIndex(s.rules) })
 		if s.index.search(q) {
