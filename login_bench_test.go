@@ -18,7 +18,7 @@ import (
 	"github.com/regtoken/regtoken"
 )
 
-var full = flag.Bool("full", false, "run benchmarks at their full size: up to 10 million tokens, some 8 GB of memory")
+var full = flag.Bool("full", false, "run benchmarks at their full size: up to 10 million tokens, some gigabytes of memory")
 
 // tokenCounts are how many tokens are cached.
 func tokenCounts() []int {
@@ -119,11 +119,13 @@ func inTurn(things ...func() time.Duration) []time.Duration {
 const benchRounds = 15
 
 // BenchmarkLogin is Authenticate and Authorize, for random tokens that memory
-// admits: in nanoseconds, and in S, one SHA-256 of a secret in the same run.
-// The store is one whose head is in memory ("local"), or one whose feed Run
-// follows ("followed"), where the age of what is kept is a look at the clock.
+// admits: in nanoseconds, and in S, one SHA-256 of a secret in the same run. The
+// store is one whose head is in memory ("local"), or one whose feed Run follows
+// ("followed"), where the age of what is kept is a look at the clock. Beside it
+// stands what one look anywhere in as much memory costs, with nothing else to
+// do: a login takes two, one after the other.
 //
-//	go test -run '^$' -bench 'Login$' -timeout 1h . -full
+//	go test -run '^$' -bench 'Login$' -benchtime 3000000x -timeout 1h . -full
 func BenchmarkLogin(b *testing.B) {
 	for _, local := range []bool{true, false} {
 		for _, n := range tokenCounts() {
@@ -132,36 +134,66 @@ func BenchmarkLogin(b *testing.B) {
 			}
 			name := map[bool]string{true: "local", false: "followed"}[local]
 			b.Run(fmt.Sprintf("%s/tokens=%d", name, n), func(b *testing.B) {
-				f := newForge(b, local, 1, commonScope)
-				m := runManager(b, f, n)
-				logInAll(b, m, f, n)
-				w := walk{logins: loginsInHand(f, n)}
-				runtime.GC()
+				m, w := filledManager(b, local, n)
 				b.ReportAllocs()
 				b.ResetTimer()
-				reportInS(b, m, &w)
+				reportInS(b, m, &w, newMaze(n))
 			})
 		}
 	}
 }
 
-// runManager returns a Manager of the store that keeps n tokens, and runs.
-func runManager(b *testing.B, f *forge, n int) *regtoken.Manager {
-	m, err := regtoken.NewManager(f, &regtoken.Options{CacheSize: n})
-	require.NoError(b, err)
-	ctx, stop := context.WithCancel(b.Context())
-	var running sync.WaitGroup
-	running.Go(func() { _ = m.Run(ctx) })
-	b.Cleanup(func() { stop(); running.Wait() })
-	for !m.Stats().Fresh {
-		runtime.Gosched()
+// managers are those that filledManager has made.
+var managers = map[string]*regtoken.Manager{}
+
+// filledManager returns a Manager that runs and has n tokens cached, and logins
+// in hand.
+func filledManager(b *testing.B, local bool, n int) (*regtoken.Manager, walk) {
+	f, key := newForge(b, local, 1, commonScope), fmt.Sprint(local, n)
+	m := managers[key]
+	if m == nil {
+		var err error
+		m, err = regtoken.NewManager(f, &regtoken.Options{CacheSize: n})
+		require.NoError(b, err)
+		go func() { _ = m.Run(context.Background()) }() // until the process ends
+		for !m.Stats().Fresh {
+			runtime.Gosched()
+		}
+		logInAll(b, m, f, n)
+		managers[key] = m
+	}
+	w := walk{logins: loginsInHand(f, n)}
+	runtime.GC()
+	return m, w
+}
+
+// A maze is memory of which each place leads to another, all of them in a
+// random round.
+type maze struct {
+	places [][16]uint64 // as much as a token
+	at     uint64
+}
+
+func newMaze(n int) *maze {
+	m := &maze{places: make([][16]uint64, n)}
+	order := rand.New(rand.NewPCG(1, 2)).Perm(n)
+	for i, place := range order {
+		m.places[place][0] = uint64(order[(i+1)%n])
 	}
 	return m
 }
 
+func (m *maze) walk(steps int) time.Duration {
+	start := time.Now()
+	for range steps {
+		m.at = m.places[m.at][0]
+	}
+	return time.Since(start)
+}
+
 // reportInS does b.N logins in some rounds, beside as many SHA-256, and reports
 // what one costs.
-func reportInS(b *testing.B, m *regtoken.Manager, w *walk) {
+func reportInS(b *testing.B, m *regtoken.Manager, w *walk, memory *maze) {
 	secret := []byte(forgedSecret(1))
 	share := max(1, b.N/benchRounds)
 	medians := inTurn(
@@ -172,28 +204,27 @@ func reportInS(b *testing.B, m *regtoken.Manager, w *walk) {
 				hash(secret)
 			}
 			return time.Since(start)
-		})
+		},
+		func() time.Duration { return memory.walk(share) })
 	logins := float64(share)
 	b.ReportMetric(float64(medians[0].Nanoseconds())/logins, "ns/login")
 	b.ReportMetric(float64(medians[1].Nanoseconds())/logins, "ns/S")
+	b.ReportMetric(float64(medians[2].Nanoseconds())/logins, "ns/look")
 	b.ReportMetric(float64(medians[0])/float64(medians[1]), "S/login")
 	b.ReportMetric(0, "ns/op") // what testing measured has the rest in it
 }
 
 // BenchmarkLoginTwoCores is how many times the logins of one core two do.
 //
-//	go test -run '^$' -bench LoginTwoCores . -full
+//	go test -run '^$' -bench LoginTwoCores -benchtime 3000000x -timeout 1h . -full
 func BenchmarkLoginTwoCores(b *testing.B) {
 	for _, n := range tokenCounts() {
 		b.Run(fmt.Sprintf("tokens=%d", n), func(b *testing.B) {
 			if runtime.GOMAXPROCS(0) < 2 {
 				b.Fatal("one core only")
 			}
-			f := newForge(b, true, 1, commonScope)
-			m := runManager(b, f, n)
-			logInAll(b, m, f, n)
-			logins := loginsInHand(f, n)
-			first, second := walk{logins: logins[:len(logins)/2]}, walk{logins: logins[len(logins)/2:]}
+			m, w := filledManager(b, true, n)
+			first, second := walk{logins: w.logins[:len(w.logins)/2]}, walk{logins: w.logins[len(w.logins)/2:]}
 			share := max(1, b.N/benchRounds)
 			b.ResetTimer()
 			medians := inTurn(

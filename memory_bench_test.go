@@ -87,14 +87,11 @@ func heapBytes() uint64 {
 // BenchmarkGC is what the garbage collector does with the cached tokens: CPU
 // time and the longest pause of a cycle.
 //
-//	go test -run '^$' -bench GC -benchtime 10x . -full
+//	go test -run '^$' -bench GC -benchtime 10x -timeout 1h . -full
 func BenchmarkGC(b *testing.B) {
 	for _, n := range tokenCounts() {
 		b.Run(fmt.Sprintf("tokens=%d", n), func(b *testing.B) {
-			f := newForge(b, true, 1, commonScope)
-			m := runManager(b, f, n)
-			logInAll(b, m, f, n)
-			runtime.GC()
+			m, _ := filledManager(b, true, n)
 			before, stats := gcSeconds(), debug.GCStats{}
 			b.ResetTimer()
 			for range b.N {
