@@ -92,14 +92,14 @@ func (m *Manager) admitsCached(ctx context.Context, login Login, g *Grant) bool 
 	if !m.isValid || len(secret) > maxSecretLength || len(login.Name) > maxNameLength {
 		return false
 	}
-	t := m.live.cachedToken(ctx, flat.Key{First: m.registry, Second: login.Name})
-	if t.IsNone() {
+	if !m.live.isFresh(ctx) {
 		return false
 	}
-	p := t.proofs()
-	stored := p.digest(0) // read now: memory and processor work at the same time
-	presented := digestOf(secret)
-	if m.judge(ctx, t, p.indexDigest(stored, &presented), g) != "" || !t.isSecret(g.secret, secret) {
+	key := flat.Key{First: m.registry, Second: login.Name}
+	lookup := m.live.tokens.Begin(key)
+	presented := digestOf(secret) // while memory is under way
+	t := snapshot{m.live.tokens.End(key, lookup)}
+	if t.IsNone() || m.judge(ctx, t, t.proofs().indexDigest(&presented), g) != "" || !t.isSecret(g.secret, secret) {
 		return false
 	}
 	m.live.hits.Inc()
@@ -139,7 +139,7 @@ func (c claim) find(t snapshot) int {
 	if c.digest == nil {
 		return t.indexSecret(c.secretID)
 	}
-	return t.proofs().indexDigest(t.proofs().digest(0), c.digest)
+	return t.proofs().indexDigest(c.digest)
 }
 
 // judge returns why a login is refused that shows this secret of the token; ""

@@ -44,11 +44,7 @@ func newCache(limit int) *cache {
 	return &cache{limit: limit, tokens: flat.New(max(0, limit), weigh), fills: make(map[*fill]struct{})}
 }
 
-// get returns the token that is kept under the key, the zero snapshot if there
-// is none.
-func (c *cache) get(key flat.Key) snapshot { return snapshot{c.tokens.Get(key)} }
-
-// getByID is get by the token's ID.
+// getByID returns the token that is kept, the zero snapshot if there is none.
 func (c *cache) getByID(id uuid.UUID) snapshot { return snapshot{c.tokens.GetByID(flat.ID(id))} }
 
 // begin is called before the store is read.

@@ -13,7 +13,7 @@ type MemorySplit struct {
 
 // MemoryOf returns the split by the token of this name, which is cached.
 func MemoryOf(m *Manager, name string) MemorySplit {
-	t, all := m.live.get(flat.Key{First: m.registry, Second: name}), m.live.tokens.Memory()
+	t, all := snapshot{m.live.tokens.Get(flat.Key{First: m.registry, Second: name})}, m.live.tokens.Memory()
 	split := MemorySplit{
 		Digests: float64(t.head().secrets * len(digest{})),
 		Name:    float64(8 * ((len(m.registry)+7)/8 + (len(name)+7)/8)),

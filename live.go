@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/regtoken/regtoken/internal/counter"
-	"github.com/regtoken/regtoken/internal/flat"
 	"github.com/regtoken/regtoken/store"
 )
 
@@ -70,18 +69,11 @@ func newLive(s store.Store, o Options) *live {
 	}
 }
 
-// cachedToken returns the token under the key if it is kept, and what is kept
-// is fresh; else the zero snapshot. Freshness is settled first: looked up
-// before, a token could be forgotten as the feed moves on, and count as fresh
-// all the same.
-func (l *live) cachedToken(ctx context.Context, key flat.Key) snapshot {
-	if !l.isFresh(ctx) {
-		return snapshot{}
-	}
-	return l.get(key)
-}
+// Freshness is settled before a token is looked up: looked up before, it could
+// be forgotten as the feed moves on, and count as fresh all the same.
 
-// cachedTokenByID is cachedToken for a registry's token by its ID.
+// cachedTokenByID returns a registry's token if it is kept, and what is kept is
+// fresh; else the zero snapshot.
 func (l *live) cachedTokenByID(ctx context.Context, registry string, id uuid.UUID) snapshot {
 	if !l.isFresh(ctx) {
 		return snapshot{}

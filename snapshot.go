@@ -94,17 +94,12 @@ func (p proofs) secretExpiry(i int) int64 {
 	return int64(p[headWords+maxSecrets*(digestWords+idWords)])
 }
 
-// digest returns the digest of the secret i.
-func (p proofs) digest(i int) [digestWords]uint64 {
-	return [digestWords]uint64(p[headWords+i*digestWords:])
-}
-
-// indexDigest returns which secret has the digest, or -1; first is that of
-// secret 0. It looks at all of them and at all of each, so that the time it
-// takes tells nothing.
-func (p proofs) indexDigest(first [digestWords]uint64, presented *digest) int {
+// indexDigest returns which secret has the digest, or -1. It looks at all of
+// them and at all of each, so that the time it takes tells nothing.
+func (p proofs) indexDigest(presented *digest) int {
 	index := -1
-	for i, stored := 0, first; ; stored = p.digest(i) {
+	for i := range p.secrets() {
+		stored := (*[digestWords]uint64)(p[headWords+i*digestWords:])
 		var difference uint64
 		for j, word := range stored {
 			difference |= word ^ binary.LittleEndian.Uint64(presented[8*j:])
@@ -112,10 +107,8 @@ func (p proofs) indexDigest(first [digestWords]uint64, presented *digest) int {
 		if difference == 0 {
 			index = i
 		}
-		if i++; i >= p.secrets() {
-			return index
-		}
 	}
+	return index
 }
 
 // newSnapshot makes a record ready to be judged. Errors: ErrUnavailable if it

@@ -86,9 +86,41 @@ func (c *Cache[V]) GetByID(id ID) Record[V] {
 	return r
 }
 
+// A Lookup is a search for a key that has begun, and waits for memory.
+type Lookup struct {
+	tag   uint64
+	table *table
+	at    int // where the first slot with the tag may stand
+}
+
+// Begin begins what Get does, and returns without having waited for the record
+// to come from memory: a caller with other work does it before End.
+func (c *Cache[V]) Begin(k Key) Lookup {
+	l := Lookup{tag: c.keyTag(k), table: c.byKey.Load()}
+	var s slot
+	if s, l.at = l.table.seek(l.tag, l.table.home(l.tag)); s != 0 {
+		if b := c.blocks.at(s.place().number()); b != nil && s.place().offset() < len(b.words) {
+			prefetch(&b.words[s.place().offset()])
+		}
+	}
+	return l
+}
+
+// End returns what Get does. The key is that of Begin.
+func (c *Cache[V]) End(k Key, l Lookup) Record[V] {
+	r, _ := c.findFrom(k, l)
+	r.use()
+	return r
+}
+
 func (c *Cache[V]) findKey(k Key) (Record[V], place) {
-	tag, t := c.keyTag(k), c.byKey.Load()
-	for i := t.home(tag); ; i = t.after(i) {
+	t, tag := c.byKey.Load(), c.keyTag(k)
+	return c.findFrom(k, Lookup{tag, t, t.home(tag)})
+}
+
+func (c *Cache[V]) findFrom(k Key, l Lookup) (Record[V], place) {
+	tag, t := l.tag, l.table
+	for i := l.at; ; i = t.after(i) {
 		var r Record[V]
 		var p place
 		r, p, t, i = c.candidate(&c.byKey, t, tag, i)
