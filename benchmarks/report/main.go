@@ -1,15 +1,15 @@
-// Command report runs the benchmarks of this module and writes what they
-// measured:
+// Command report runs the benchmarks of this module, and those of the library
+// itself that are shown beside them, and writes what they measured:
 //
 //	go run ./benchmarks/report
 //
 // It runs each package's benchmarks several times (once, where they repeat
-// themselves), takes medians and ranges as benchstat does, and writes RESULTS.md, with a table for each benchmark, and
-// decision.svg, a plot. Lines of the benchmarks are shown as they come.
+// themselves), takes medians and ranges as benchstat does, and writes RESULTS.md,
+// with a table for each benchmark, and decision.svg, a plot. Lines of the benchmarks are shown as they come.
 //
 //	-count N       how often each benchmark is run (6)
 //	-only REGEXP   only packages whose name matches, such as "decision|credential"
-//	-bench REGEXP  only benchmarks that match, as for go test (".")
+//	-bench REGEXP  only benchmarks that match, as for go test, instead of those that suit each package
 //	-benchtime T   as for go test, instead of what suits each package
 //	-o DIR         where to write (this module's folder)
 //
@@ -47,7 +47,7 @@ func report(args []string) error {
 	var o options
 	flags.IntVar(&o.count, "count", 6, "how often each benchmark is run")
 	only := flags.String("only", "", "only packages whose name matches this regular expression")
-	flags.StringVar(&o.bench, "bench", ".", "only benchmarks that match, as for go test")
+	flags.StringVar(&o.bench, "bench", "", "only benchmarks that match, as for go test, instead of those that suit each package")
 	flags.StringVar(&o.benchtime, "benchtime", "", "as for go test, instead of what suits each package")
 	out := flags.String("o", "", "the folder to write to, instead of this module's")
 	switch err := flags.Parse(args); {

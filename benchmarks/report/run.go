@@ -13,21 +13,40 @@ import (
 	"strings"
 )
 
-const modulePath = "github.com/regtoken/regtoken/benchmarks"
+const (
+	libraryPath = "github.com/regtoken/regtoken"
+	modulePath  = libraryPath + "/benchmarks"
+)
 
 // A manner of running a package. The zero manner is go test's own.
 type manner struct {
+	bench     string // "": all
 	benchtime string
 	once      bool // its benchmarks go through rounds and print the medians themselves
 }
 
-// manners are those that suit a package. There is much to run in decision, and
-// little to learn from running it longer.
+// manners are those that suit a package of this module. There is much to run in
+// decision, and little to learn from running it longer.
 var manners = map[string]manner{
 	"decision":   {benchtime: "100ms"},
 	"credential": {benchtime: "200ms"},
 	"frontend":   {benchtime: "1x", once: true},
 	"writes":     {benchtime: "100x", once: true},
+}
+
+// A measurement is of benchmarks of one package, in one manner.
+type measurement struct {
+	name string // of the package, as -only sees it and results show it
+	path string // to import it by
+	manner
+}
+
+// libraryMeasurements are those of the library itself.
+var libraryMeasurements = []measurement{
+	{"regtoken", libraryPath, manner{bench: "^BenchmarkLogin", benchtime: "3000000x", once: true}},
+	{"regtoken", libraryPath, manner{bench: "^BenchmarkGC$", benchtime: "10x", once: true}},
+	{"regtoken", libraryPath, manner{bench: "^BenchmarkMemory$", benchtime: "1x", once: true}},
+	{"pattern", libraryPath + "/internal/pattern", manner{bench: "^Benchmark(SHA256|Set|Cold|Build)$", benchtime: "20ms"}},
 }
 
 type options struct {
@@ -70,48 +89,56 @@ func run(ctx context.Context, module string, o options) (rs results, failed []er
 		return rs, []error{err}
 	}
 	defer func() { _ = os.RemoveAll(binaries) }()
+	measurements := libraryMeasurements
 	for path := range strings.FieldsSeq(string(listed)) {
 		name := strings.TrimPrefix(strings.TrimPrefix(path, modulePath), "/")
-		if !o.only.MatchString(name) {
+		measurements = append(measurements, measurement{name, path, manners[name]})
+	}
+	for _, m := range measurements {
+		if !o.only.MatchString(m.name) {
 			continue
 		}
-		output, err := measure(ctx, module, name, filepath.Join(binaries, "benchmarks.test"), o)
+		output, err := m.run(ctx, module, filepath.Join(binaries, "benchmarks.test"), o)
 		if err == nil {
 			err = rs.read(bytes.NewReader(output))
 		}
 		if err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", name, err))
+			failed = append(failed, fmt.Errorf("%s: %w", m.name, err))
 		}
 	}
 	return rs, failed
 }
 
-// measure builds the tests of a package and runs its benchmarks, if it has any.
-func measure(ctx context.Context, module, name, binary string, o options) ([]byte, error) {
+// run builds the tests of a package and runs its benchmarks, if it has any.
+func (m measurement) run(ctx context.Context, module, binary string, o options) ([]byte, error) {
 	if err := os.RemoveAll(binary); err != nil {
 		return nil, err
 	}
-	if err := goCommand(ctx, module, "test", "-c", "-o", binary, "./"+name).Run(); err != nil {
+	if err := goCommand(ctx, module, "test", "-c", "-o", binary, m.path).Run(); err != nil {
 		return nil, fmt.Errorf("go test -c: %w", err)
 	}
 	if _, err := os.Stat(binary); err != nil {
 		return nil, nil // no tests
 	}
+	dir, err := goCommand(ctx, module, "list", "-f", "{{.Dir}}", m.path).Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list: %w", err)
+	}
 	test := func(args ...string) *exec.Cmd {
 		command := exec.CommandContext(ctx, binary, args...)
-		command.Dir, command.Stderr = filepath.Join(module, name), os.Stderr
+		command.Dir, command.Stderr = strings.TrimSpace(string(dir)), os.Stderr
 		return command
 	}
 	benchmarks, err := test("-test.list", "^Benchmark").Output()
 	if err != nil || len(bytes.TrimSpace(benchmarks)) == 0 {
 		return nil, err
 	}
-	suits, count := manners[name], o.count
-	if suits.once {
+	count := o.count
+	if m.once {
 		count = 1
 	}
-	args := []string{"-test.run", "^$", "-test.bench", o.bench, "-test.count", fmt.Sprint(count)}
-	if benchtime := cmp.Or(o.benchtime, suits.benchtime); benchtime != "" {
+	args := []string{"-test.run", "^$", "-test.bench", cmp.Or(o.bench, m.bench, "."), "-test.count", fmt.Sprint(count), "-test.timeout", "2h"}
+	if benchtime := cmp.Or(o.benchtime, m.benchtime); benchtime != "" {
 		args = append(args, "-test.benchtime", benchtime)
 	}
 	usage := test("-h")
