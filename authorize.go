@@ -15,12 +15,14 @@ import (
 
 // Authenticate finds out who logs in, and returns what the token may do. It
 // asks the store, or while [Manager.Run] keeps it fresh, what was kept of it;
-// no login is refused without the store having been asked. Errors: [ErrUnauthenticated], the same for an
-// unknown name, a wrong secret, a disabled and an expired token;
-// [ErrUnavailable] when that cannot be told, which is no refusal of the
-// credential; [ErrInvalid] (field "registry").
+// no login is refused without the store having been asked. A login that memory
+// admits takes no lock, and allocates nothing if the grant does not outlive the
+// calling function. Errors: [ErrUnauthenticated], the same for an unknown name,
+// a wrong secret, a disabled and an expired token; [ErrUnavailable] when that
+// cannot be told, which is no refusal of the credential; [ErrInvalid] (field
+// "registry").
 func (m *Manager) Authenticate(ctx context.Context, login Login) (*Grant, error) {
-	return m.authenticate(ctx, login, new(Grant)) // inlined, it allocates nothing where the grant stays with the caller
+	return m.authenticate(ctx, login, new(Grant)) // inlined into the caller, on whose stack the grant then is
 }
 
 // GrantFor returns what a token may do now, for a login that was proved
