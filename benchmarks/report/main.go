@@ -68,24 +68,30 @@ func report(args []string) error {
 		*out = module
 	}
 
-	rs, failed := run(ctx, module, o)
-	if len(rs.benchmarks) == 0 {
-		return errors.Join(append(failed, errors.New("nothing was measured"))...)
-	}
 	about, err := inspect(ctx, module)
 	if err != nil {
 		return err
 	}
-	about.cpu, about.date = rs.cpu, time.Now().UTC().Format(time.DateOnly)
+	about.date = time.Now().UTC().Format(time.DateOnly)
 	about.command = "go run ./benchmarks/report"
 	for _, arg := range args {
 		about.command += " " + shellWord(arg)
 	}
-	about.failed = failed
-	if err := os.WriteFile(filepath.Join(*out, "RESULTS.md"), []byte(markdown(about, rs)), 0o644); err != nil {
-		return err
+	write := func(rs results, failed []error) error {
+		if len(rs.benchmarks) == 0 {
+			return nil
+		}
+		about.cpu, about.failed = rs.cpu, failed
+		if err := os.WriteFile(filepath.Join(*out, "RESULTS.md"), []byte(markdown(about, rs)), 0o644); err != nil {
+			return err
+		}
+		return errors.Join(writePlots(*out, rs)...)
 	}
-	return errors.Join(append(failed, writePlots(*out, rs)...)...)
+	rs, failed := run(ctx, module, o, write)
+	if len(rs.benchmarks) == 0 {
+		failed = append(failed, errors.New("nothing was measured"))
+	}
+	return errors.Join(append(failed, write(rs, failed))...)
 }
 
 // shellWord writes an argument as a shell reads it.
