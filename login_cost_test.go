@@ -142,7 +142,7 @@ func TestLoginAllocatesNothing(t *testing.T) {
 			}), name)
 			require.NoError(t, failed, name)
 		}
-		require.EqualValues(t, before.Hits+3*(runs+1), m.Stats().Hits)
+		require.Equal(t, before.Hits+3*(runs+1), m.Stats().Hits)
 		require.Equal(t, before.Misses, m.Stats().Misses)
 	}
 }
