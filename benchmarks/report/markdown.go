@@ -18,7 +18,7 @@ func markdown(a about, rs results) string {
 	write("# Results\n\nMeasured on %s. To repeat it, in the repository's folder:\n\n    %s\n\n", a.date, a.command)
 	write("| | |\n|---|---|\n| processor | %s, %d cores |\n| system | %s |\n| Go | %s |\n\n", a.cpu, a.cores, a.system, a.goes)
 	write("Each figure is the median of several runs, ± the range within which the median lies with a confidence of 95%%, ")
-	write("as benchstat computes both (∞: too few runs to say; no ±: all alike, or run once, by rounds of its own). “×” is the ratio to %s. ", ours)
+	write("as benchstat computes both (no ±: too few runs to say, all alike, or run once, by rounds of its own). “×” is the ratio to %s. ", ours)
 	write("What is measured, and what is fair about it: [README](README.md).\n")
 	for _, err := range a.failed {
 		write("\n**Failed, and missing here: %v.**\n", err)
@@ -165,7 +165,10 @@ func cell(b *benchmark, unit string) string {
 	if len(b.value[unit]) == 1 || s.Lo == s.Hi {
 		return text
 	}
-	return text + " ±" + s.PctRangeString()
+	if r := s.PctRangeString(); r != "∞" {
+		text += " ±" + r
+	}
+	return text
 }
 
 // ratio returns how many times ours a peer's median is.
@@ -183,6 +186,9 @@ func ratio(b, our *benchmark, unit string) string {
 
 // duration writes seconds as people read them.
 func duration(seconds float64) string {
+	if seconds < 0 { // of a difference
+		return "-" + duration(-seconds)
+	}
 	for _, u := range []struct {
 		name string
 		of   float64
