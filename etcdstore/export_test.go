@@ -12,6 +12,9 @@ const MaxRecent = maxRecent
 // Remembered is how many records s remembers.
 func Remembered(s *Store) int { return s.recent.size() }
 
+// Mistake makes s believe that r stood as it is given.
+func Mistake(s *Store, r store.Record) { s.recent.saw(r) }
+
 func (m *recent) size() int { return len(m.young) + len(m.old) }
 
 // RememberAfter returns how many records are remembered at most while n are

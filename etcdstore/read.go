@@ -256,7 +256,11 @@ func (s *Store) Expired(ctx context.Context, until time.Time, limit int) ([]stor
 	if err != nil {
 		return nil, err
 	}
-	return s.keys.decodeAll(records)
+	expired, err := s.keys.decodeAll(records)
+	for _, r := range expired { // a sweeper deletes by them; what was remembered may be from before a restore
+		s.recent.saw(r)
+	}
+	return expired, err
 }
 
 // indexed returns at most limit of the records that the keys of a range name,

@@ -66,6 +66,37 @@ func TestRecordsChangedByOthers(t *testing.T) {
 	require.Empty(t, expired)
 }
 
+// Where etcd was restored from an older copy, revisions are used again: a store
+// may remember another record at the revision that a sweeper, or a change, reads
+// now. What was just read counts.
+func TestRecordsOfAnotherTime(t *testing.T) {
+	for name, read := range map[string]func(*etcdstore.Store, store.Record) (store.Record, error){
+		"Expired": func(s *etcdstore.Store, _ store.Record) (store.Record, error) {
+			records, err := s.Expired(t.Context(), store.MaxTime, 10)
+			return records[0], err
+		},
+		"Get": func(s *etcdstore.Store, r store.Record) (store.Record, error) { return s.Get(t.Context(), r.ID) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, newPrefix(), cluster.Endpoints()...)
+			r := newRecord("name")
+			r.ExpiresAt = store.MinTime
+			r = put(t, s, r)
+			before := r
+			before.ExpiresAt = store.MaxTime
+			etcdstore.Mistake(s, before)
+			got, err := read(s, r)
+			require.NoError(t, err)
+			_, err = s.Delete(t.Context(), got.ID, got.Rev)
+			require.NoError(t, err)
+			expired, err := s.Expired(t.Context(), store.MaxTime, 10)
+			require.NoError(t, err)
+			require.Empty(t, expired)
+			put(t, s, newRecord("another")) // nothing is left that names it
+		})
+	}
+}
+
 // The records that are remembered are bounded in number, and the last are
 // among them.
 func TestRemembersSomeRecords(t *testing.T) {
