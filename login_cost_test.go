@@ -3,7 +3,6 @@ package regtoken_test
 import (
 	"context"
 	"crypto/sha256"
-	"flag"
 	"fmt"
 	"runtime"
 	"testing"
@@ -14,8 +13,6 @@ import (
 	"github.com/regtoken/regtoken"
 	"github.com/regtoken/regtoken/memstore"
 )
-
-var cost = flag.Bool("cost", false, "compare what logins and decisions cost within this run, and fail where one has become clearly dearer")
 
 // cheapest returns the least time that each of some things took, of many tries
 // in turn: what else the machine does can only add to it.
@@ -35,30 +32,26 @@ func cheapest(tries, times int, things ...func()) []time.Duration {
 	return least
 }
 
-// TestLoginCost holds the path of every request to what it is, in ratios of
-// things measured in turn. It runs only with -cost, on a machine that does
-// little else, and without the race detector:
+// BenchmarkLoginCost holds the path of every request to what it is, in ratios of
+// things measured in turn, and fails where one has become clearly dearer:
 //
-//	go test -run LoginCost -cost .
+//	go test -run '^$' -bench LoginCost -benchtime 1x .
 //
 // The limits leave a good half above what was measured: 2.2 S for a login
 // and a request, 0.4 S for a decision with one scope and 0.7 S with 10,000.
-func TestLoginCost(t *testing.T) {
-	if !*cost {
-		t.Skip("only with -cost")
-	}
+func BenchmarkLoginCost(b *testing.B) {
 	const tries, times = 400, 500
 	m, err := regtoken.NewManager(memstore.New(), nil)
-	require.NoError(t, err)
+	require.NoError(b, err)
 	grant := func(scopes int) (regtoken.Login, *regtoken.Grant) {
 		spec := regtoken.TokenSpec{Name: fmt.Sprintf("scopes-%d", scopes)}
 		for i := range scopes {
 			spec.Scopes = append(spec.Scopes, scope(fmt.Sprintf("repository:team-%d/*:pull", i)))
 		}
-		_, c, err := m.CreateToken(t.Context(), spec)
-		require.NoError(t, err)
-		g, err := m.Authenticate(t.Context(), c.Login())
-		require.NoError(t, err)
+		_, c, err := m.CreateToken(b.Context(), spec)
+		require.NoError(b, err)
+		g, err := m.Authenticate(b.Context(), c.Login())
+		require.NoError(b, err)
 		return c.Login(), g
 	}
 	ctx := context.Background()
@@ -69,7 +62,7 @@ func TestLoginCost(t *testing.T) {
 	allow := func(g *regtoken.Grant, path string) func() {
 		return func() {
 			if g.Authorize(path, regtoken.Pull) != nil {
-				t.Fatal("denied")
+				b.Fatal("denied")
 			}
 		}
 	}
@@ -78,17 +71,19 @@ func TestLoginCost(t *testing.T) {
 		func() {
 			g, err := m.Authenticate(ctx, login)
 			if err != nil || g.Authorize("team-0/app", regtoken.Pull) != nil {
-				t.Fatal("refused")
+				b.Fatal("refused")
 			}
 		},
 		allow(one, "team-0/app"), allow(many, "team-9999/app"))
-	require.NotZero(t, sum)
+	require.NotZero(b, sum)
 	s := took[0]
-	t.Logf("S %v; login and request %.2f S; decision with 1 scope %.2f S, with 10,000 %.2f S",
-		s/times, ratio(took[1], s), ratio(took[2], s), ratio(took[3], s))
-	require.Less(t, ratio(took[1], s), 4.5, "S for a login and a request")
-	require.Less(t, ratio(took[2], s), 0.9, "S for a decision")
-	require.Less(t, ratio(took[3], took[2]), 3.5, "times the decision with one scope")
+	b.ReportMetric(ratio(took[1], s), "S/login")
+	b.ReportMetric(ratio(took[2], s), "S/decision-1")
+	b.ReportMetric(ratio(took[3], s), "S/decision-10000")
+	b.ReportMetric(0, "ns/op")
+	require.Less(b, ratio(took[1], s), 4.5, "S for a login and a request")
+	require.Less(b, ratio(took[2], s), 0.9, "S for a decision")
+	require.Less(b, ratio(took[3], took[2]), 3.5, "times the decision with one scope")
 }
 
 func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }
