@@ -64,16 +64,23 @@ func (f *forge) login(i int) regtoken.Login {
 }
 
 // forgedSecret returns a secret of the form that SPEC's T10 gives.
-func forgedSecret(i int) string {
+func forgedSecret(i int) string { return string(appendForgedSecret(nil, i)) }
+
+func appendForgedSecret(secret []byte, i int) []byte {
 	const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	text := []byte(fmt.Sprintf("rgt_%032d", i))
-	sum := crc32.ChecksumIEEE(text)
-	digits := make([]byte, 6)
-	for i := range digits {
-		digits[5-i] = base62[sum%62]
-		sum /= 62
+	start := len(secret)
+	secret = append(secret, "rgt_00000000000000000000000000000000"...)
+	for at := len(secret); i > 0; i /= 10 {
+		at--
+		secret[at] = byte('0' + i%10)
 	}
-	return string(append(text, digits...))
+	sum := crc32.ChecksumIEEE(secret[start:])
+	secret = append(secret, "000000"...)
+	for at := len(secret); sum > 0; sum /= 62 {
+		at--
+		secret[at] = base62[sum%62]
+	}
+	return secret
 }
 
 func (f *forge) HeadIsLocal() bool { return f.local }
