@@ -94,11 +94,12 @@ func (m *Manager) admitsCached(ctx context.Context, login Login, g *Grant) bool 
 	if !m.isValid || len(secret) > maxSecretLength || len(login.Name) > maxNameLength {
 		return false
 	}
+	key := flat.Key{First: m.registry, Second: login.Name}
+	hash := m.live.tokens.Hash(key)
 	if !m.live.isFresh(ctx) {
 		return false
 	}
-	key := flat.Key{First: m.registry, Second: login.Name}
-	lookup := m.live.tokens.Begin(key)
+	lookup := m.live.tokens.Begin(hash)
 	presented := digestOf(secret) // while memory is under way
 	t := snapshot{m.live.tokens.End(key, lookup)}
 	if t.IsNone() || m.judge(ctx, t, t.proofs().indexDigest(&presented), g) != "" || !t.isSecret(g.secret, secret) {

@@ -19,6 +19,7 @@ type block[V any] struct {
 func newBlock[V any](words int) *block[V] {
 	b := &block[V]{words: make([]uint64, words), places: make(map[*V]int)}
 	b.values.Store(new([]*V))
+	useHugePages(b.words)
 	return b
 }
 
@@ -28,8 +29,10 @@ func (b *block[V]) record(offset int) Record[V] {
 	return Record[V]{b, int32(offset), int32(offset + 1 + h.keyWords())}
 }
 
-// fits reports whether there is room for a record.
-func (b *block[V]) fits(r Record[V]) bool { return r.size() <= len(b.words)-b.taken }
+// fits reports whether there is room for a record, and for a value of its own.
+func (b *block[V]) fits(r Record[V]) bool {
+	return r.size() <= len(b.words)-b.taken && len(*b.values.Load()) < maxValues
+}
 
 // add copies a record that fits, under these flags, and returns its offset.
 func (b *block[V]) add(r Record[V], flags uint64) (offset int) {

@@ -86,46 +86,70 @@ func (c *Cache[V]) GetByID(id ID) Record[V] {
 	return r
 }
 
-// A Lookup is a search for a key that has begun, and waits for memory.
-type Lookup struct {
-	tag   uint64
-	table *table
-	at    int // where the first slot with the tag may stand
+// A Get in three steps asks memory for what it needs next and does not wait for
+// it, so that its caller can do other work between them: Hash, Begin, End.
+
+// A Hash is that of a key, in the cache that made it.
+type Hash uint64
+
+// Hash returns the hash of a key, while the slot it leads to is under way.
+func (c *Cache[V]) Hash(k Key) Hash {
+	tag := c.keyTag(k)
+	c.byKey.Load().prefetch(tag)
+	return Hash(tag)
 }
 
-// Begin begins what Get does, and returns without having waited for the record
-// to come from memory: a caller with other work does it before End.
-func (c *Cache[V]) Begin(k Key) Lookup {
-	l := Lookup{tag: c.keyTag(k), table: c.byKey.Load()}
-	var s slot
-	if s, l.at = l.table.seek(l.tag, l.table.home(l.tag)); s != 0 {
-		if b := c.blocks.at(s.place().number()); b != nil && s.place().offset() < len(b.words) {
-			prefetch(&b.words[s.place().offset()])
-		}
+// A Lookup is a search for a key that has begun, while the record is under way.
+type Lookup[V any] struct {
+	table *table
+	at    int // where the first slot with the tag stands
+	slot  slot
+	block *block[V] // that it leads to, nil if it leads nowhere
+}
+
+// Begin begins the search for the key of this hash. What it finds is as of now,
+// not as of Hash.
+func (c *Cache[V]) Begin(h Hash) Lookup[V] {
+	l := Lookup[V]{table: c.byKey.Load()}
+	if l.slot, l.at = l.table.seek(uint64(h), l.table.home(uint64(h))); l.slot == 0 {
+		return l
+	}
+	p := l.slot.place()
+	if b := c.blocks.at(p.number()); b != nil && p.offset() < len(b.words) {
+		l.block = b
+		prefetch(&b.words[p.offset()])
 	}
 	return l
 }
 
-// End returns what Get does. The key is that of Begin.
-func (c *Cache[V]) End(k Key, l Lookup) Record[V] {
-	r, _ := c.findFrom(k, l)
-	r.use()
-	return r
+// End returns what Get does. The key is the one whose hash Begin was given.
+func (c *Cache[V]) End(k Key, l Lookup[V]) Record[V] {
+	if l.block != nil && c.leads(&c.byKey, l.table, l.at, l.slot) {
+		if r := l.block.record(l.slot.place().offset()); r.hasKey(k) {
+			r.payload = r.offset + 1 + int32(k.words()) // as it is, but known without waiting for memory
+			r.use()
+			return r
+		}
+	}
+	return c.Get(k)
+}
+
+// leads reports whether a slot still stands in a table that is still in use.
+//
+// Numbers of blocks are used again. So a block counts only if, after it was
+// found, the slot that led there still did: what a slot leads to goes out of use
+// only after the slot.
+func (c *Cache[V]) leads(current *atomic.Pointer[table], t *table, i int, s slot) bool {
+	return t.at(i) == s && current.Load() == t
 }
 
 func (c *Cache[V]) findKey(k Key) (Record[V], place) {
 	t, tag := c.byKey.Load(), c.keyTag(k)
-	return c.findFrom(k, Lookup{tag, t, t.home(tag)})
-}
-
-func (c *Cache[V]) findFrom(k Key, l Lookup) (Record[V], place) {
-	tag, t := l.tag, l.table
-	for i := l.at; ; i = t.after(i) {
+	for i := t.home(tag); ; i = t.after(i) {
 		var r Record[V]
 		var p place
 		r, p, t, i = c.candidate(&c.byKey, t, tag, i)
 		if r.IsNone() || r.hasKey(k) {
-			r.payload = r.offset + 1 + int32(k.words()) // as it is, but known without waiting for memory
 			return r, p
 		}
 	}
@@ -146,10 +170,6 @@ func (c *Cache[V]) findID(id ID) (Record[V], place) {
 // candidate returns the next record in a table whose hash has the tag, from i
 // on, and where its slot stands; the zero Record if there is none. If the table
 // is changed meanwhile, it begins again with the one that is current then.
-//
-// Numbers of blocks are used again. So a block counts only if, after it was
-// found, the slot that led there still stood in a table still in use: what a
-// slot leads to goes out of use only after the slot.
 func (c *Cache[V]) candidate(current *atomic.Pointer[table], t *table, tag uint64, i int) (Record[V], place, *table, int) {
 	for {
 		var s slot
@@ -159,7 +179,7 @@ func (c *Cache[V]) candidate(current *atomic.Pointer[table], t *table, tag uint6
 		}
 		p := s.place()
 		b := c.blocks.at(p.number())
-		if b != nil && t.at(i) == s && current.Load() == t {
+		if b != nil && c.leads(current, t, i, s) {
 			return b.record(p.offset()), p, t, i
 		}
 		t = current.Load()

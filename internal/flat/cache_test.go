@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -50,6 +51,11 @@ func requireRecord(tb testing.TB, want, got flat.Record[value]) {
 	}
 }
 
+// getInSteps is Get as a caller with other work does it.
+func getInSteps(c *flat.Cache[value], k flat.Key) flat.Record[value] {
+	return c.End(k, c.Begin(c.Hash(k)))
+}
+
 // model is the plain reference: what a cache that never evicts holds.
 type model map[int]flat.Record[value]
 
@@ -87,13 +93,31 @@ func run(t *testing.T, steps []byte) {
 			c.Clear()
 			clear(m)
 		}
-		if r, ok := m[i]; ok {
-			requireRecord(t, r, c.Get(keyOf(i)))
-		} else {
-			require.True(t, c.Get(keyOf(i)).IsNone())
+		for _, got := range []flat.Record[value]{c.Get(keyOf(i)), getInSteps(c, keyOf(i))} {
+			if r, ok := m[i]; ok {
+				requireRecord(t, r, got)
+			} else {
+				require.True(t, got.IsNone())
+			}
 		}
 	}
 	m.check(t, c, most)
+}
+
+// TestManyValues: a block has room for more of the smallest records than a header
+// can tell values apart.
+func TestManyValues(t *testing.T) {
+	const n = 1 << 18
+	c := flat.New(n, func(flat.Record[int]) int { return 1 })
+	key := func(i int) flat.Key { return flat.Key{Second: strconv.Itoa(i)} }
+	for i := range n {
+		c.Put(flat.NewRecord(key(i), idOf(i), 1, nil, &i))
+	}
+	for i := range n {
+		if got := *c.Get(key(i)).Value(); got != i {
+			t.Fatal(i, got)
+		}
+	}
 }
 
 func FuzzCache(f *testing.F) {

@@ -14,6 +14,11 @@ import (
 // the lookup began.
 func TestReadersWhileWriting(t *testing.T) {
 	const keys, writes, readers = 300, 20_000, 3
+	reads := [readers]func(c *flat.Cache[value], i int) flat.Record[value]{
+		func(c *flat.Cache[value], i int) flat.Record[value] { return c.Get(keyOf(i)) },
+		func(c *flat.Cache[value], i int) flat.Record[value] { return c.GetByID(idOf(i)) },
+		func(c *flat.Cache[value], i int) flat.Record[value] { return getInSteps(c, keyOf(i)) },
+	}
 	values := []*value{{}, {}, {}}
 	c := flat.New(250, weigh) // some are evicted
 	var floors [keys]atomic.Int64
@@ -30,10 +35,7 @@ func TestReadersWhileWriting(t *testing.T) {
 				}
 				i := random.IntN(keys)
 				floor := floors[i].Load()
-				r := c.Get(keyOf(i))
-				if n%2 == 0 {
-					r = c.GetByID(idOf(i))
-				}
+				r := reads[n](c, i)
 				if r.IsNone() {
 					continue
 				}

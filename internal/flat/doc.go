@@ -1,7 +1,8 @@
 // Package flat keeps small records in memory for many readers. A lookup takes
 // no lock, writes nothing that others read (but once, that the record was
 // used), and touches two or three cache lines; the garbage collector sees a few
-// large blocks without pointers, however many records there are.
+// large blocks without pointers, however many records there are. On Linux they
+// are kept in huge pages, where the system has them.
 //
 // Records are words in blocks that are only ever appended to. A record never
 // changes: a new state of it is a new record, and the old one is dead. Two hash

@@ -82,7 +82,7 @@ func TestTooHeavyIsNotKept(t *testing.T) {
 }
 
 // TestMemoryIsBounded: however often records change, what is dead is no more
-// than what is alive, but for some blocks.
+// than what is alive, and a new block no larger than both.
 func TestMemoryIsBounded(t *testing.T) {
 	const n = 5_000
 	c := flat.New(n, weigh)
@@ -96,7 +96,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	for range 10 * n { // to the same size, so that alive stays
 		c.Put(newRecord(random.IntN(n), 0, 1, nil))
 		m := c.Memory()
-		if m.Records != 8*alive || m.Blocks > 8*(2*alive+alive/4+2*flat.BlockWords) {
+		if m.Records != 8*alive || m.Blocks > 8*(4*alive+alive/4) {
 			t.Fatal(m, alive)
 		}
 	}
@@ -104,5 +104,5 @@ func TestMemoryIsBounded(t *testing.T) {
 		c.Remove(idOf(i))
 	}
 	require.Zero(t, c.Memory().Records)
-	require.LessOrEqual(t, c.Memory().Blocks, 8*2*flat.BlockWords)
+	require.LessOrEqual(t, c.Memory().Blocks, 8*4*alive)
 }

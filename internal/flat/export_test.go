@@ -3,7 +3,6 @@ package flat
 const (
 	MaxChances   = maxChances
 	CompactSteps = compactSteps
-	BlockWords   = blockWords
 )
 
 // Words returns the size of a record in words.

@@ -42,6 +42,8 @@ const (
 	// has room for the record.
 	MaxPayload = 4096
 
+	maxValues = 1 << 16 // of a block: their places fit
+
 	tailWords = 3 // the revision and the ID
 )
 

@@ -1,14 +1,17 @@
 package flat
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"unsafe"
+)
 
 // A slot of a table says where a record begins, and bits of its hash. The zero
 // slot is free.
 type slot uint64
 
 const (
-	offsetBits = 17 // of words in a block
-	numberBits = 17 // of blocks; there is no block 0
+	offsetBits = 19 // of words in a block
+	numberBits = 15 // of blocks; there is no block 0
 	tagBits    = 64 - numberBits - offsetBits
 	placeBits  = numberBits + offsetBits
 
@@ -53,6 +56,12 @@ func (t *table) after(i int) int {
 }
 
 func (t *table) at(i int) slot { return slot(t.slots[i].Load()) }
+
+// prefetch tells the processor that the slots at home of a tag are about to be
+// read.
+func (t *table) prefetch(tag uint64) {
+	prefetch((*uint64)(unsafe.Pointer(&t.slots[t.home(tag)])))
+}
 
 // seek returns the next slot of the tag, from i on, and where it stands; the
 // zero slot if there is none.
@@ -127,5 +136,6 @@ func (t *table) enlarged(slots int) *table {
 			larger.insert(s.tag(), s.place())
 		}
 	}
+	useHugePages(larger.slots)
 	return larger
 }
