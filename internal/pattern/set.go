@@ -54,7 +54,7 @@ type rule struct {
 }
 
 func newSet(rules []Rule) *Set {
-	s := &Set{rules: make([]rule, len(rules))}
+	s := allocate(len(rules))
 	pieces := 0
 	for i, r := range rules {
 		s.rules[i] = rule{r.Pattern, r.Pattern.ends, r.Pattern.shape, r.Actions}

@@ -117,11 +117,20 @@ func TestSet(t *testing.T) {
 		"both":       {many("team/*/x-%d", 40, 3), []string{"team/a/x-0", "team/a/b/x-39", "team/a/x-40", "team/x-1"}},
 		"pieces":     {many("team/*/prod-%d-*", 40, 3), []string{"team/a/prod-0-x", "team/a/prod-39-x", "team/a/prod-40-x", "team/prod-1-x"}},
 		"two":        {several(1, "*a*b*", "*b*a*"), []string{"a", "ab", "ba", "xbxax", "xx"}},
-		"nested":     {nested, []string{long, "a", "b", long[:100], long[:100] + "b"}},
-		"suffixes":   {suffixes, []string{"t/a", "t/aaa", "t/" + long[:70], "t/" + long[:130], "t/" + long[:131], "t/t"}},
-		"tails":      {tails, []string{"t/" + long[:131], "t" + long[:50], "t"}},
-		"grid":       {grid, []string{alphabet, alphabet + "z", "z" + alphabet, alphabet[:99] + "a", alphabet[:3] + alphabet[97:], "a"}},
-		"letters":    {several(1, "*a*", "*b*", "*c*", "*d*", "*ab*", "*cd*", "*e*f*", "*g*h*"), []string{"a", "b", "xd", "acd", "fe", "ef", "h/g/h", "z"}},
+		"pairs": {slices.Concat(many("team-%d/*", 20, 1), many("team-%d/*-ro", 20, 2), many("team-%d/*/prod-*", 20, 4)),
+			[]string{"team-0/a", "team-19/a-ro", "team-19/a/prod-1", "team-7/a/prod-1-ro", "team-7", "team-20/a-ro"}},
+		"shared": {slices.Concat(several(1, "a/*-ro", "a/*x1*-ro", "a/*x2*-ro"), several(2, "a/*", "a/*x1*", "a/*x2*"), several(4, "b/*-ro", "b/*x1*-ro"), several(8, "a/*-ro", "*", "*-ro")),
+			[]string{"a/b", "a/b-ro", "a/x1", "a/x1-ro", "a/x2/x1-ro", "b/x1-ro", "b/x2-ro", "c-ro", "c", "x1-ro"}},
+		"beside": {several(5, "a*", "b-*", "c.d*", "ab*", "team.*", "team-*", "team/*", "*a", "*-b", "*_c", "*.d", "*--dd", "*/d", "*0", "a/*0", "a/*-b"),
+			[]string{"a", "b-1", "c.d", "c/d", "ab", "team.a", "team-a", "team/a", "team_x", "x-b", "x_c", "x.d", "x--dd", "x/d", "x0", "a/0", "a/x-b", "z"}},
+		// Bytes that have no bit in common: the zero behind a name's end fits.
+		"beyond": {several(1, "team_*", "team/*", "team0*", "*_team", "*/team", "*0team", "t*_team", "t*/team", "t*0team"),
+			[]string{"team", "tea", "te", "t", "team/a", "team0", "t_team", "t0team"}},
+		"nested":   {nested, []string{long, "a", "b", long[:100], long[:100] + "b"}},
+		"suffixes": {suffixes, []string{"t/a", "t/aaa", "t/" + long[:70], "t/" + long[:130], "t/" + long[:131], "t/t"}},
+		"tails":    {tails, []string{"t/" + long[:131], "t" + long[:50], "t"}},
+		"grid":     {grid, []string{alphabet, alphabet + "z", "z" + alphabet, alphabet[:99] + "a", alphabet[:3] + alphabet[97:], "a"}},
+		"letters":  {several(1, "*a*", "*b*", "*c*", "*d*", "*ab*", "*cd*", "*e*f*", "*g*h*"), []string{"a", "b", "xd", "acd", "fe", "ef", "h/g/h", "z"}},
 		"long": {several(1, long, long[:254]+"*", "*"+long[:254], long[:100]+"*"+long[:100], "*"+long[:200]+"*", long[:64]+"*", long[:65]+"*b",
 			"*"+long[:129], long[:10]+"*"+long[:70], long[:10]+"*"+long[:134], long[:10]+"*"+long[:198]),
 			[]string{long, long[:254], long[:253], long[:201], long[:199], long[:129], long[:80], long[:64], long[:65] + "b", "b"}},
@@ -220,6 +229,21 @@ func TestSetHoldsItsRules(t *testing.T) {
 	require.Equal(t, rule(t, "b*", 6), set.Rule(1))
 	require.EqualValues(t, 7, set.Actions())
 	require.Zero(t, set.Match("c", 8))
+}
+
+func TestSetOfAnySize(t *testing.T) {
+	for n := range 20 {
+		rules := make([]pattern.Rule, n)
+		for i := range rules {
+			rules[i] = rule(t, fmt.Sprintf("size-%d/*", i), uint8(1+i))
+		}
+		set := pattern.NewSet(rules)
+		require.Equal(t, n, set.Len())
+		for i, r := range rules {
+			require.Equal(t, r, set.Rule(i))
+			require.Equal(t, []int{i}, set.Matching(fmt.Sprintf("size-%d/a", i), 255))
+		}
+	}
 }
 
 func TestSetOfNothing(t *testing.T) {
