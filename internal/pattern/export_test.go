@@ -20,7 +20,7 @@ func forget() { patterns, sets = new(interned[Pattern]), new(interned[Set]) }
 // BuildIndex builds the index of the set, and returns its size in bytes.
 func BuildIndex(s *Set) int {
 	x := newIndex(s.rules)
-	const word, half, edge = 8, 4, 16
-	return word*(cap(x.filter)+cap(x.grams.filter)) + half*(cap(x.slots)+cap(x.next)) + 3*word*cap(x.nodes) +
-		edge*(cap(x.prefixes)+cap(x.suffixes))
+	const word, half, node, eight = 8, 4, 16, 32
+	return word*cap(x.grams.filter) + half*(len(x.filter)+cap(x.slots)) + node*cap(x.nodes) +
+		eight*(cap(x.prefixes)+cap(x.suffixes))
 }

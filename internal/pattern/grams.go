@@ -17,7 +17,7 @@ const (
 // those of rules that have nothing so long between their stars.
 type grams struct {
 	sizes  []uint8
-	filter []uint64 // a bit for some of a hash
+	filter []uint64 // a bit for each that rules are filed by, or for several
 }
 
 // bit returns the place of a gram in the filter.
@@ -27,30 +27,30 @@ func hashGram(gram uint64, size uint8) uint32 { return uint32(mix(gram, uint64(s
 
 // fileByGram files rules, each by the gram of its own that is the rarest among
 // them.
-func (x *index) fileByGram(places []uint32) {
-	if len(places) == 0 {
+func (b *builder) fileByGram(pieces []piece) {
+	if len(pieces) == 0 {
 		return
 	}
 	size := uint8(mostGram)
-	for _, place := range places {
-		if longest := x.rules[place].longest; longest >= leastGram {
+	for _, p := range pieces {
+		if longest := b.rules[p.place-1].longest; longest >= leastGram {
 			size = min(size, longest)
 		}
 	}
-	log := max(6, bits.Len(uint(16*len(places))))
-	g := &x.grams
+	log := max(6, bits.Len(uint(16*len(pieces))))
+	g := &b.grams
 	g.filter = make([]uint64, 1<<(log-6))
 	counts := make([]uint16, 1<<log)
-	for _, place := range places {
-		for gram := range x.rules[place].grams(size) {
+	for _, p := range pieces {
+		for gram := range b.rules[p.place-1].grams(size) {
 			if count := &counts[g.bit(gram)]; *count < 1<<16-1 {
 				*count++
 			}
 		}
 	}
 	var sizes lengths
-	for _, place := range places {
-		r := &x.rules[place]
+	for _, p := range pieces {
+		r := &b.rules[p.place-1]
 		var rarest uint64
 		fewest := uint16(1<<16 - 1)
 		for gram := range r.grams(size) {
@@ -61,22 +61,22 @@ func (x *index) fileByGram(places []uint32) {
 		size := min(size, r.longest)
 		sizes.add(size)
 		g.filter[g.bit(rarest)/64] |= 1 << (g.bit(rarest) % 64)
-		x.file(int(place), &x.nodes[x.add(hashGram(rarest, size))])
+		b.file(hashGram(rarest, size), p.place)
 	}
 	g.sizes = sizes.list()
 }
 
-// searchByGram looks up all grams of the name, from a place on.
-func (x *index) searchByGram(q *query, from int) {
+// searchByGram looks up all grams of the name behind the shortest prefix.
+func (x *index) searchByGram(q *query) {
 	found := false
 	for _, size := range x.grams.sizes {
-		for at := x.grams.next(&q.subject, from, size); at >= 0; at = x.grams.next(&q.subject, at+1, size) {
-			n := x.find(hashGram(q.gram(at, size), size))
-			if n.actions&q.missing == 0 || found && strings.Index(q.text[from:], q.text[at:at+int(size)]) < at-from {
+		for at := x.grams.next(&q.subject, q.from, size); at >= 0; at = x.grams.next(&q.subject, at+1, size) {
+			place := x.find(hashGram(q.gram(at, size), size))
+			if x.nodes[place].actions&q.missing == 0 || found && strings.Index(q.text[q.from:], q.text[at:at+int(size)]) < at-q.from {
 				continue // it gives nothing, or was asked before
 			}
 			found = true
-			if x.ask(q, n); q.missing == 0 {
+			if x.ask(q, place); q.missing == 0 {
 				return
 			}
 		}
@@ -85,12 +85,11 @@ func (x *index) searchByGram(q *query, from int) {
 
 // next returns where the next gram begins that rules may be filed by, from a
 // place on; -1 if there is none.
-func (g *grams) next(name *subject, from int, size uint8) int {
+func (g *grams) next(name *subject, i int, size uint8) int {
 	text, mask, filter := name.text, masks[size], g.filter
-	if len(filter) == 0 || from < 0 {
+	if len(filter) == 0 || i < 0 {
 		return -1
 	}
-	i := from
 	for ; i+wordSize <= len(text); i++ { // as gram and bit do; this is the inner loop
 		bit := mix(load(text, i)&mask, 0)
 		if filter[bit/64&uint64(len(filter)-1)]>>(bit%64)&1 == 1 {
@@ -107,12 +106,7 @@ func (g *grams) next(name *subject, from int, size uint8) int {
 }
 
 // gram returns the one of the size that begins at place i.
-func (s *subject) gram(i int, size uint8) uint64 {
-	if i+wordSize <= len(s.text) {
-		return load(s.text, i) & masks[size]
-	}
-	return s.last >> (8 * (i + wordSize - len(s.text))) & masks[size]
-}
+func (s *subject) gram(i int, size uint8) uint64 { return s.word(i) & masks[size] }
 
 // grams yields the grams of a rule that are of the size, or if there are none,
 // as long as its longest run.

@@ -1,6 +1,7 @@
 package pattern
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"math/rand/v2"
 )
@@ -20,14 +21,10 @@ func hashWord(word uint64) uint32 { return uint32(mix(word, 0)) }
 
 const wordSize = 8 // bytes
 
-// load returns the word of s from place i on.
-func load(s string, i int) uint64 {
-	s = s[i : i+wordSize]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-}
+// load returns the word of s from place i on. (The conversion copies nothing.)
+func load(s string, i int) uint64 { return binary.LittleEndian.Uint64([]byte(s[i : i+wordSize])) }
 
-// masks keep the first bytes of a word, or the last if they are complemented.
+// masks keep the first bytes of a word.
 var masks = [wordSize + 1]uint64{0, 1<<8 - 1, 1<<16 - 1, 1<<24 - 1, 1<<32 - 1, 1<<40 - 1, 1<<48 - 1, 1<<56 - 1, 1<<64 - 1}
 
 // A subject is a text whose prefixes and suffixes can be hashed a word at a
@@ -52,35 +49,49 @@ func (s *subject) read(text string) {
 	s.last = s.first << (8 * (wordSize - len(text)))
 }
 
+// word returns the word from place i on, with zeros for what is behind the text.
+func (s *subject) word(i int) uint64 {
+	if i+wordSize <= len(s.text) {
+		return load(s.text, i)
+	}
+	return s.last >> (8 * (i + wordSize - len(s.text)))
+}
+
+// wordFromEnd is word, of the text read backwards.
+func (s *subject) wordFromEnd(i int) uint64 {
+	end := len(s.text) - i
+	if end >= wordSize {
+		return bits.ReverseBytes64(load(s.text, end-wordSize))
+	}
+	return bits.ReverseBytes64(s.first << (8 * (wordSize - end)))
+}
+
 // prefix returns the hash of the first n bytes.
-func (s *subject) prefix(n uint8) uint32 { return new(chain).prefix(s, n) }
+func (s *subject) prefix(n uint8) uint32 {
+	if n <= wordSize {
+		return hashEnd(0, n, s.first&masks[n])
+	}
+	var words uint64
+	at := 0
+	for ; at+wordSize < int(n); at += wordSize {
+		words = mix(words, load(s.text, at))
+	}
+	return hashEnd(words, n, s.word(at)&masks[int(n)-at])
+}
 
 // suffix returns the hash of the last n bytes.
-func (s *subject) suffix(n uint8) uint32 { return new(chain).suffix(s, n) }
-
-// A chain hashes ever longer prefixes of one subject, or suffixes, and reads
-// its text but once. The zero chain is at the end where that begins.
-type chain struct {
-	hash uint64 // of whole words, all but the last
-	size int    // of them, in bytes
-}
-
-func (c *chain) prefix(s *subject, n uint8) uint32 {
+func (s *subject) suffix(n uint8) uint32 {
 	if n <= wordSize {
-		return hashWord(s.first & masks[n])
+		return hashEnd(0, n, bits.ReverseBytes64(s.last)&masks[n])
 	}
-	for ; c.size+wordSize < int(n); c.size += wordSize {
-		c.hash = mix(c.hash, load(s.text, c.size))
+	var words uint64
+	at := 0
+	for ; at+wordSize < int(n); at += wordSize {
+		words = mix(words, s.wordFromEnd(at))
 	}
-	return hashWord((c.hash + uint64(n)) ^ load(s.text, int(n)-wordSize))
+	return hashEnd(words, n, s.wordFromEnd(at)&masks[int(n)-at])
 }
 
-func (c *chain) suffix(s *subject, n uint8) uint32 {
-	if n <= wordSize {
-		return hashWord(s.last &^ masks[wordSize-n])
-	}
-	for ; c.size+wordSize < int(n); c.size += wordSize {
-		c.hash = mix(c.hash, load(s.text, len(s.text)-c.size-wordSize))
-	}
-	return hashWord((c.hash + uint64(n)) ^ load(s.text, len(s.text)-int(n)))
-}
+// hashEnd returns the hash of n bytes, by that of all whole words but the last
+// and what is left.
+func hashEnd(words uint64, n uint8, rest uint64) uint32 { return hashWord((words + uint64(n)) ^ rest) }

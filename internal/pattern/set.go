@@ -16,15 +16,17 @@ type Rule struct {
 // use; the first to ask one of many rules builds its index.
 //
 // Whatever proposes a rule, it counts only if gobwas says that it matches. What
-// a call costs besides: up to 16 rules are gone through, a few comparisons each.
-// In larger sets, and where more than one rule has text between stars, the name
-// is looked up: once for each length of prefix (the text before the first star)
-// that the set has, cheaply for most; beside each prefix found that several
-// rules share, once for each of their lengths of suffix; and if several share
-// both, once for each of its bytes. Rules that share all that is looked up are
-// asked in turn: those of one pattern, and those with text between the stars of
-// which each eight bytes are shared. Where that would be many lookups (sets that
-// are made for it), all rules are gone through after all.
+// a call costs besides: up to 16 rules are gone through, a few comparisons
+// each. In larger sets, and where more than one rule has text between stars,
+// the name is looked up: once as a literal; once for each length of prefix (the
+// text before the first star) that the set has, and beside each prefix found
+// that several rules share, once for each of their lengths of suffix, where the
+// byte beside the star may be the name's; and if several with text between
+// stars share both, once for each of its bytes. Rules that share all that is
+// looked up are asked in turn: those of one pattern, and those with text
+// between the stars of which each eight bytes are shared. Where that would be
+// many lookups (sets that are made for it), all rules are gone through after
+// all.
 type Set struct {
 	rules   []rule
 	actions uint8
@@ -129,6 +131,8 @@ type query struct {
 	missing uint8 // of what is wanted; 0 ends the search
 	got     uint8
 	lookups int    // that an index may still make
+	grams   uint8  // what rules that are filed by a gram could give
+	from    int    // where their grams may begin: behind the shortest prefix
 	places  *[]int // of all rules that match, if these are asked for instead of what they give
 }
 
@@ -142,6 +146,15 @@ func (q *query) ask(place int, r *rule) {
 		q.got |= r.actions
 		q.missing &^= r.actions
 	}
+}
+
+// askGrams notes that rules filed by a gram could give so much, and how long
+// their prefix is; shorter ones come first.
+func (q *query) askGrams(actions uint8, prefixLen int) {
+	if q.grams == 0 {
+		q.from = prefixLen
+	}
+	q.grams |= actions
 }
 
 func (s *Set) search(q *query) {
