@@ -29,8 +29,8 @@ type cache struct {
 	fills map[*fill]struct{}
 }
 
-// A fill is a read of the store whose answer may be kept, from before it is
-// made until it is kept.
+// A fill is a read of the store whose answer may be kept, or a write of what may
+// be, from before it is made until it is kept.
 type fill struct {
 	poisoned bool                    // by all that can have happened
 	changed  map[uuid.UUID]store.Rev // meanwhile
@@ -47,7 +47,7 @@ func newCache(limit int) *cache {
 // getByID returns the token that is kept, the zero snapshot if there is none.
 func (c *cache) getByID(id uuid.UUID) snapshot { return snapshot{c.tokens.GetByID(flat.ID(id))} }
 
-// begin is called before the store is read.
+// begin is called before the store is read, or written.
 func (c *cache) begin() *fill {
 	f := &fill{}
 	c.mu.Lock()
@@ -61,10 +61,27 @@ func (c *cache) end(f *fill, t snapshot) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.fills, f)
+	c.keep(f, t)
+}
+
+func (c *cache) keep(f *fill, t snapshot) {
 	if t.IsNone() || f.poisoned || f.changed[uuid.UUID(t.ID())] > store.Rev(t.Rev()) {
 		return
 	}
 	c.tokens.Put(t.Record)
+}
+
+// wrote is changed for a write of this process' own, whatever came of it, and
+// end for its fill, if there is one. But no other token makes room for what was
+// written: nobody has asked for it yet.
+func (c *cache) wrote(id uuid.UUID, f *fill, t snapshot) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.fills, f)
+	c.note(store.Change{ID: id, Rev: ownWrite})
+	if f != nil && !t.IsNone() && c.tokens.HasRoom(t.Record) {
+		c.keep(f, t)
+	}
 }
 
 // changed forgets tokens that changed, and keeps what is being read from
@@ -76,15 +93,20 @@ func (c *cache) changed(changes ...store.Change) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, change := range changes {
-		if t := c.getByID(change.ID); !t.IsNone() && store.Rev(t.Rev()) < change.Rev {
-			c.tokens.Remove(flat.ID(change.ID))
+		c.note(change)
+	}
+}
+
+// note is changed for one, with the lock held.
+func (c *cache) note(change store.Change) {
+	if t := c.getByID(change.ID); !t.IsNone() && store.Rev(t.Rev()) < change.Rev {
+		c.tokens.Remove(flat.ID(change.ID))
+	}
+	for f := range c.fills {
+		if f.changed == nil {
+			f.changed = make(map[uuid.UUID]store.Rev)
 		}
-		for f := range c.fills {
-			if f.changed == nil {
-				f.changed = make(map[uuid.UUID]store.Rev)
-			}
-			f.changed[change.ID] = max(f.changed[change.ID], change.Rev)
-		}
+		f.changed[change.ID] = max(f.changed[change.ID], change.Rev)
 	}
 }
 

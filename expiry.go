@@ -84,7 +84,7 @@ func (s *shared) expired(ctx context.Context, until time.Time, limit int) ([]sto
 // unless it was not its to remove. Errors: ErrNotFound if somebody else removed
 // it, store.ErrConflict if somebody changed it since it was read.
 func (s *shared) expire(ctx context.Context, r store.Record) error {
-	err := s.remove(ctx, r)
+	err := s.remove(ctx, r.ID, r.Rev)
 	if !s.isObserved() || errors.Is(err, ErrNotFound) || errors.Is(err, store.ErrConflict) {
 		return err
 	}
@@ -118,9 +118,10 @@ func (s *shared) dueAt(expiry time.Time) time.Time {
 //
 // And it follows what other processes change ([Options].PollInterval,
 // MaxStaleness), so that [Manager.Authenticate] can go by what is kept in
-// memory ([Options].CacheSize). Of failures in a row the observers are told of
-// the first ([OpRefresh]); [Manager.Stats] counts them all. A store in this
-// process' memory needs no following, and is never behind.
+// memory ([Options].CacheSize), and changes need not read it anew. Of failures
+// in a row the observers are told of the first ([OpRefresh]); [Manager.Stats]
+// counts them all. A store in this process' memory needs no following, and is
+// never behind.
 func (m *Manager) Run(ctx context.Context) error {
 	var both sync.WaitGroup
 	both.Go(func() {

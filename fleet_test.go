@@ -24,8 +24,10 @@ type remote struct {
 	lookUp  hook[store.Record] // Get and GetByName
 	changes hook[store.Batch]
 	head    hook[store.Cursor]
-	reads   atomic.Int64 // calls of Get and GetByName
-	batch   atomic.Int64 // the most changes at once; 0: as asked for
+	write   hook[store.Rev] // Put and Delete
+	reads   atomic.Int64    // calls of Get and GetByName
+	writes  atomic.Int64    // calls of Put and Delete
+	batch   atomic.Int64    // the most changes at once; 0: as asked for
 }
 
 // A hook answers a call in a store's place, or hands on what it does.
@@ -50,6 +52,16 @@ func (r *remote) Get(ctx context.Context, id uuid.UUID) (store.Record, error) {
 func (r *remote) GetByName(ctx context.Context, registry, name string) (store.Record, error) {
 	r.reads.Add(1)
 	return r.lookUp.call(ctx, func() (store.Record, error) { return r.Store.GetByName(ctx, registry, name) })
+}
+
+func (r *remote) Put(ctx context.Context, rec store.Record) (store.Rev, error) {
+	r.writes.Add(1)
+	return r.write.call(ctx, func() (store.Rev, error) { return r.Store.Put(ctx, rec) })
+}
+
+func (r *remote) Delete(ctx context.Context, id uuid.UUID, ifRev store.Rev) (store.Rev, error) {
+	r.writes.Add(1)
+	return r.write.call(ctx, func() (store.Rev, error) { return r.Store.Delete(ctx, id, ifRev) })
 }
 
 func (r *remote) Changes(ctx context.Context, after store.Cursor, limit int) (store.Batch, error) {

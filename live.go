@@ -84,6 +84,30 @@ func (l *live) cachedTokenByID(ctx context.Context, registry string, id uuid.UUI
 	return snapshot{}
 }
 
+// tokenToChange returns a registry's token that a change may begin from without
+// reading it: one that is kept, as far as the feed is known. An older one would
+// do, since a write is conditional on its revision, but for stores that were
+// restored: there revisions repeat, and only the feed tells. A store in this
+// process' memory is read as fast.
+func (l *live) tokenToChange(ctx context.Context, registry string, id uuid.UUID) snapshot {
+	if l.headIsLocal {
+		return snapshot{}
+	}
+	if t := l.cachedTokenByID(ctx, registry, id); !t.IsNone() && t.head().exact {
+		return t
+	}
+	return snapshot{}
+}
+
+// beginWrite begins a fill for what is about to be written, nil if that is not
+// to be kept: if no feed will tell of its changes, or it is read as fast.
+func (l *live) beginWrite() *fill {
+	if l.headIsLocal || l.cursor.Load() == nil {
+		return nil
+	}
+	return l.begin()
+}
+
 func (l *live) isFresh(ctx context.Context) bool {
 	if l.headIsLocal {
 		return l.sync(ctx)

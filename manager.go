@@ -47,6 +47,11 @@ type Options struct {
 	// lately go first. One takes some 160 bytes, and its scopes more if no
 	// other token has the same. Zero is 100,000; negative: none are kept, and
 	// each Authenticate asks the store.
+	//
+	// Those that this Manager writes are kept as well while Run runs, as far as
+	// there is room. A change of a token that is kept, and fresh, is one call of
+	// the store: conditional on what is kept, which refuses nothing by itself.
+	// Of any other it is two, since it is read first.
 	CacheSize int
 
 	// StoreTimeout is the longest that Authenticate waits for the store before

@@ -25,6 +25,7 @@ import (
 //     recordData becomes what the newest version says; readV1 decodes into a
 //     copy of today's and converts. A token that was read as version 2 is
 //     written back as version 2: an edit must not widen what it narrowed.
+//     A change begins from no snapshot of one (see snapshotHead.exact).
 //  2. The next, once the first runs everywhere, sets recordVersion to 2.
 //
 // The vectors in testdata/records hold every reader to what it was, and the
@@ -44,6 +45,7 @@ const sizeReserve = 1 << 10
 type entry struct {
 	Token
 	digests []digest // of Secrets, in their order
+	version int      // of the encoding it was read from, or is written in
 	rev     store.Rev
 
 	// Since it was read:
@@ -120,7 +122,8 @@ func decodeRecord(r store.Record) (entry, error) {
 			CreatedAt: data.CreatedAt.UTC(),
 			Scopes:    data.Scopes,
 		},
-		rev: r.Rev,
+		version: data.Version,
+		rev:     r.Rev,
 	}
 	if data.Disabled {
 		e.Status = Disabled

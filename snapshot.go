@@ -1,6 +1,7 @@
 package regtoken
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -38,6 +39,7 @@ const (
 type snapshotHead struct {
 	disabled  bool
 	datedByID bool // IDs tell when the token and its secrets were created, as they do where a Manager made them
+	exact     bool // a record made of the snapshot is the one it was made of, as this version writes it
 	secrets   int
 	owner     int // bytes
 	weight    int
@@ -46,6 +48,7 @@ type snapshotHead struct {
 const (
 	headDisabled = 1 << iota
 	headDatedByID
+	headExact
 
 	headSecrets = 8 // where the numbers begin
 	headOwner   = 16
@@ -60,6 +63,9 @@ func (h snapshotHead) word() uint64 {
 	if h.datedByID {
 		word |= headDatedByID
 	}
+	if h.exact {
+		word |= headExact
+	}
 	return word
 }
 
@@ -68,6 +74,7 @@ func (s snapshot) head() snapshotHead {
 	return snapshotHead{
 		disabled:  word&headDisabled != 0,
 		datedByID: word&headDatedByID != 0,
+		exact:     word&headExact != 0,
 		secrets:   int(word >> headSecrets & 0xff),
 		owner:     int(word >> headOwner & 0xffff),
 		weight:    int(word >> headWeight),
@@ -118,6 +125,18 @@ func newSnapshot(r store.Record) (snapshot, error) {
 	if unreadable != nil {
 		e = entry{Token: Token{ID: r.ID, Registry: r.Registry, Name: r.Name, ExpiresAt: r.ExpiresAt}, rev: r.Rev}
 	}
+	s, err := e.snapshot(len(r.Data))
+	return s, cmp.Or(unreadable, err)
+}
+
+// snapshot makes e ready to be judged, whose record has so much data. Errors: as
+// newSnapshot's.
+func (e *entry) snapshot(size int) (snapshot, error) {
+	key := flat.Key{First: e.Registry, Second: e.Name}
+	if len(e.Owner) > maxOwnerLength || !key.Fits() {
+		return snapshot{}, fmt.Errorf("%w: record of token %s: the name or the owner is too long", ErrUnavailable, e.ID)
+	}
+	var unreadable error
 	rules := make([]pattern.Rule, len(e.Scopes))
 	for i, s := range e.Scopes {
 		p, err := pattern.Compile(s.Path)
@@ -128,12 +147,19 @@ func newSnapshot(r store.Record) (snapshot, error) {
 		}
 		rules[i] = pattern.Rule{Pattern: p, Actions: uint8(s.Actions)}
 	}
-	key := flat.Key{First: e.Registry, Second: e.Name}
-	if len(e.Owner) > maxOwnerLength || !key.Fits() {
-		return snapshot{}, fmt.Errorf("%w: record of token %s: the name or the owner is too long", ErrUnavailable, r.ID)
+	payload := e.payload(1 + size/recordUnit)
+	return snapshot{flat.NewRecord(key, flat.ID(e.ID), int64(e.rev), payload, pattern.NewSet(rules))}, unreadable
+}
+
+// entry returns the entry that the record would be decoded to, if the snapshot
+// is exact.
+func (s snapshot) entry() entry {
+	e := entry{Token: s.token(maxSecrets), version: recordVersion, rev: store.Rev(s.Rev())}
+	words := s.Payload()[headWords:]
+	for i := range e.Secrets {
+		e.digests = append(e.digests, digest(bytesOf(words[i*digestWords:], len(digest{}))))
 	}
-	payload := e.payload(1 + len(r.Data)/recordUnit)
-	return snapshot{flat.NewRecord(key, flat.ID(r.ID), int64(r.Rev), payload, pattern.NewSet(rules))}, unreadable
+	return e
 }
 
 // payload returns e in words.
@@ -141,6 +167,7 @@ func (e *entry) payload(weight int) []uint64 {
 	head := snapshotHead{
 		disabled:  e.Status != Enabled,
 		datedByID: e.isDatedByID(),
+		exact:     e.version == recordVersion && e.isInMillis(),
 		secrets:   len(e.Secrets),
 		owner:     len(e.Owner),
 		weight:    weight,
@@ -170,6 +197,17 @@ func (e *entry) isDatedByID() bool {
 		dated = dated && s.CreatedAt.UnixMilli() == dateOf(s.ID)
 	}
 	return dated
+}
+
+// isInMillis reports whether no time of e has a part below the millisecond.
+// Those that a Manager makes have none.
+func (e *entry) isInMillis() bool {
+	whole := func(t time.Time) bool { return t.Nanosecond()%int(time.Millisecond) == 0 }
+	exact := whole(e.CreatedAt) && whole(e.ExpiresAt)
+	for _, s := range e.Secrets {
+		exact = exact && whole(s.CreatedAt) && whole(s.ExpiresAt)
+	}
+	return exact
 }
 
 // dateOf returns when a UUID of version 7 was made, in milliseconds.

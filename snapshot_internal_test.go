@@ -1,12 +1,16 @@
 package regtoken
 
 import (
+	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/regtoken/regtoken/store"
 )
 
 // TestSnapshotIsTheToken: what the cache keeps of a token is all of it.
@@ -47,6 +51,7 @@ func TestSnapshotIsTheToken(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, e.Token, s.token(maxSecrets))
 			require.EqualValues(t, 7, s.Rev())
+			requireSameRecord(t, r, s)
 			for i, d := range e.digests {
 				require.Equal(t, i, claim{digest: &d}.find(s))
 				require.Equal(t, i, claim{secretID: e.Secrets[i].ID}.find(s))
@@ -56,6 +61,94 @@ func TestSnapshotIsTheToken(t *testing.T) {
 			require.Equal(t, -1, claim{digest: &other}.find(s))
 			require.Equal(t, -1, claim{secretID: base.ID}.find(s))
 			require.Equal(t, e.Secrets[:1], s.token(1).Secrets)
+		})
+	}
+}
+
+// requireSameRecord requires that an exact snapshot becomes the record that it
+// was made of.
+func requireSameRecord(t *testing.T, want store.Record, s snapshot) {
+	t.Helper()
+	require.True(t, s.head().exact)
+	e := s.entry()
+	got, err := e.record()
+	require.NoError(t, err)
+	require.Equal(t, string(want.Data), string(got.Data))
+	require.Equal(t, want, got)
+	decoded, err := decodeRecord(want)
+	require.NoError(t, err)
+	require.Equal(t, decoded, e)
+}
+
+// TestSnapshotOfRandomRecords: what a change begins from is what it would have
+// read, byte for byte.
+func TestSnapshotOfRandomRecords(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	instant := func() time.Time {
+		return time.UnixMilli(random.Int64N(250_000_000_000_000) - 60_000_000_000_000).UTC() // the years 68 to 9892
+	}
+	paths := []string{"*", "a", "team/*", "*/prod-*", "a/b_c/d.e-f", strings.Repeat("x", 255)}
+	for range 2000 {
+		created := instant()
+		e := entry{rev: store.Rev(1 + random.Int64N(math.MaxInt64-1)), Token: Token{
+			ID:        newID(created),
+			Registry:  strings.Repeat("r", random.IntN(64)),
+			Name:      strings.Repeat("n", 3+random.IntN(61)),
+			Owner:     strings.Repeat("<ö\u2028\">", random.IntN(20)),
+			Status:    []Status{Enabled, Disabled}[random.IntN(2)],
+			CreatedAt: created,
+		}}
+		if random.IntN(2) == 0 {
+			e.ID = uuid.New()
+		}
+		if random.IntN(2) == 0 {
+			e.ExpiresAt = instant()
+		}
+		for range random.IntN(5) { // doubles too, which no Manager writes
+			e.Scopes = append(e.Scopes, RepositoryScope(paths[random.IntN(len(paths))], []Action{Pull, Pull | Push, Admin, Pull | Push | Admin}[random.IntN(4)]))
+			if random.IntN(3) == 0 {
+				e.Scopes = append(e.Scopes, RegistryScope(paths[random.IntN(len(paths))]))
+			}
+		}
+		for i := range 1 + random.IntN(maxSecrets) {
+			s := Secret{ID: newID(created), CreatedAt: []time.Time{created, instant()}[random.IntN(2)]}
+			if i > 0 {
+				s.ExpiresAt = instant()
+			}
+			e.Secrets = append(e.Secrets, s)
+			e.digests = append(e.digests, digestOf(s.ID.String()))
+		}
+		r, err := e.record()
+		require.NoError(t, err)
+		s, err := newSnapshot(r)
+		require.NoError(t, err)
+		requireSameRecord(t, r, s)
+	}
+}
+
+// TestInexactSnapshots: of a record that says more than a snapshot can no
+// change may begin from one.
+func TestInexactSnapshots(t *testing.T) {
+	now := time.UnixMilli(1_900_000_000_000).UTC()
+	for name, edit := range map[string]func(*entry){
+		"created between milliseconds":      func(e *entry) { e.CreatedAt = e.CreatedAt.Add(1) },
+		"expires between milliseconds":      func(e *entry) { e.ExpiresAt = now.Add(time.Microsecond) },
+		"a secret made between them":        func(e *entry) { e.Secrets[1].CreatedAt = now.Add(-1) },
+		"an overlap that ends between them": func(e *entry) { e.Secrets[1].ExpiresAt = now.Add(999_999) },
+		"another version":                   func(e *entry) { e.version++ },
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := entry{version: recordVersion, rev: 7, digests: make([]digest, 2), Token: Token{
+				ID: newID(now), Name: "abc", Status: Enabled, CreatedAt: now,
+				Secrets: []Secret{{ID: newID(now), CreatedAt: now}, {ID: newID(now), CreatedAt: now, ExpiresAt: now}},
+			}}
+			s, err := e.snapshot(0)
+			require.NoError(t, err)
+			require.True(t, s.head().exact)
+			edit(&e)
+			s, err = e.snapshot(0)
+			require.NoError(t, err)
+			require.False(t, s.head().exact)
 		})
 	}
 }

@@ -188,7 +188,7 @@ func (m *Manager) create(ctx context.Context, spec TokenSpec) (entry, Credential
 	if err != nil {
 		return entry{}, Credential{}, err
 	}
-	if err := m.insert(ctx, r); err != nil {
+	if err := m.insert(ctx, &e, r); err != nil {
 		return e, Credential{}, err
 	}
 	m.sweepers.tell(m.dueAt(e.ExpiresAt))
@@ -205,7 +205,7 @@ func (m *Manager) newEntry(spec TokenSpec, now time.Time) (entry, error) {
 	if err := v.err(); err != nil {
 		return entry{}, err
 	}
-	e := entry{Token: Token{
+	e := entry{version: recordVersion, Token: Token{
 		ID:        newID(now),
 		Registry:  m.registry,
 		Name:      spec.Name,
@@ -434,9 +434,8 @@ func (m *Manager) RetireOldSecret(ctx context.Context, id uuid.UUID) (Token, err
 // [ErrNotFound], [ErrInvalid] (field "registry"), [ErrConflict],
 // [ErrUnavailable], [ErrOutcomeUnknown].
 func (m *Manager) DeleteToken(ctx context.Context, id uuid.UUID) error {
-	r, err := m.deleteToken(ctx, id)
-	event := m.recordEvent(OpDelete, r)
-	event.Registry, event.TokenID, event.Outcome = m.registry, id, Succeeded
+	event, err := m.deleteToken(ctx, id)
+	event.Operation, event.Registry, event.TokenID, event.Outcome = OpDelete, m.registry, id, Succeeded
 	if err != nil {
 		event = event.failed(err)
 	}
@@ -444,8 +443,11 @@ func (m *Manager) DeleteToken(ctx context.Context, id uuid.UUID) error {
 	return err
 }
 
-func (m *Manager) deleteToken(ctx context.Context, id uuid.UUID) (store.Record, error) {
-	var last store.Record
+func (m *Manager) deleteToken(ctx context.Context, id uuid.UUID) (Event, error) {
+	if event, err := m.deleteKept(ctx, id); !errors.Is(err, errUnsettled) {
+		return event, err
+	}
+	var last Event // names the token, also where it comes to nothing
 	for attempt := range maxAttempts {
 		if err := pause(ctx, attempt); err != nil {
 			return last, err
@@ -454,14 +456,14 @@ func (m *Manager) deleteToken(ctx context.Context, id uuid.UUID) (store.Record, 
 		if err != nil {
 			return last, err
 		}
+		last = m.recordEvent(OpDelete, r)
 		if hasEnded(r.ExpiresAt, m.now()) {
-			return r, ErrNotFound
+			return last, ErrNotFound
 		}
-		err = m.remove(ctx, r)
+		err = m.remove(ctx, id, r.Rev)
 		if !errors.Is(err, store.ErrConflict) {
-			return r, err
+			return last, err
 		}
-		last = r
 	}
 	return last, ErrConflict
 }

@@ -108,6 +108,9 @@ func (m *Manager) tryChange(ctx context.Context, id uuid.UUID, input validation,
 	if err := input.err(); err != nil {
 		return entry{}, m.eventAbout(ctx, id), err
 	}
+	if e, event, err := m.changeKept(ctx, id, apply); !errors.Is(err, errUnsettled) {
+		return e, event, err
+	}
 	var last Event // names the token, also where it comes to nothing
 	for attempt := range maxAttempts {
 		if err := pause(ctx, attempt); err != nil {
@@ -166,14 +169,14 @@ func (m *Manager) changeOnce(ctx context.Context, id uuid.UUID, apply applyFunc)
 	return e, event, m.replace(ctx, &e)
 }
 
-// insert creates a record. A token past its expiry that still holds the name
-// is removed for it.
-func (m *Manager) insert(ctx context.Context, r store.Record) error {
+// insert creates a token by its record. One past its expiry that still holds the
+// name is removed for it.
+func (m *Manager) insert(ctx context.Context, e *entry, r store.Record) error {
 	for attempt := range maxAttempts {
 		if err := pause(ctx, attempt); err != nil {
 			return err
 		}
-		_, err := m.store.Put(ctx, r)
+		err := m.put(ctx, e, r)
 		if errors.Is(err, store.ErrConflict) { // with nothing to conflict with
 			return unavailable(err)
 		}
@@ -214,9 +217,7 @@ func (m *Manager) replace(ctx context.Context, e *entry) error {
 	if err != nil {
 		return err
 	}
-	_, err = m.store.Put(ctx, r)
-	m.live.changed(store.Change{ID: r.ID, Rev: ownWrite})
-	return m.settle(ctx, err, r.ID, func(found *store.Record) error {
+	return m.settle(ctx, m.put(ctx, e, r), r.ID, func(found *store.Record) error {
 		switch {
 		case found == nil, found.Rev == r.Rev:
 			return ErrOutcomeUnknown
@@ -237,18 +238,18 @@ func (e *entry) issuedIn(r store.Record) bool {
 	return err == nil && slices.ContainsFunc(data.Secrets, func(s secretData) bool { return s.ID == e.issued })
 }
 
-// remove deletes a record at its revision. Errors: ErrNotFound,
+// remove deletes the record that stands at rev. Errors: ErrNotFound,
 // store.ErrConflict.
-func (s *shared) remove(ctx context.Context, r store.Record) error {
-	_, err := s.store.Delete(ctx, r.ID, r.Rev)
-	s.live.changed(store.Change{ID: r.ID, Rev: ownWrite})
-	return s.settle(ctx, err, r.ID, func(found *store.Record) error {
+func (s *shared) remove(ctx context.Context, id uuid.UUID, rev store.Rev) error {
+	_, err := s.store.Delete(ctx, id, rev)
+	s.live.changed(store.Change{ID: id, Rev: ownWrite})
+	return s.settle(ctx, err, id, func(found *store.Record) error {
 		switch {
 		case found == nil && isContextEnd(err):
 			return ErrNotFound // by the port's word somebody else removed it
 		case found == nil:
 			return nil
-		case found.Rev == r.Rev:
+		case found.Rev == rev:
 			return ErrOutcomeUnknown
 		default:
 			return store.ErrConflict

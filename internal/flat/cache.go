@@ -191,6 +191,10 @@ func (c *Cache[V]) keyTag(k Key) uint64 { return tagOf(k.hash(c.seed)) }
 
 func (c *Cache[V]) idTag(id ID) uint64 { return tagOf(maphash.Bytes(c.seed, id[:])) }
 
+// HasRoom reports whether Put would keep the record and make no other leave for
+// want of room. Like Put, it may not be called beside another such method.
+func (c *Cache[V]) HasRoom(r Record[V]) bool { return c.weight+c.weigh(r) <= c.limit }
+
 // Put forgets the records with this one's key or ID, and keeps a copy of it,
 // unless it weighs more than all may.
 func (c *Cache[V]) Put(r Record[V]) {

@@ -106,3 +106,17 @@ func TestMemoryIsBounded(t *testing.T) {
 	require.Zero(t, c.Memory().Records)
 	require.LessOrEqual(t, c.Memory().Blocks, 8*4*alive)
 }
+
+// TestHasRoom: where there is room, nothing leaves.
+func TestHasRoom(t *testing.T) {
+	c := flat.New(10, weigh)
+	for i := range 4 {
+		require.Equal(t, i < 3, c.HasRoom(newRecord(i, 1, 3, nil)))
+		c.Put(newRecord(i, 1, 3, nil))
+		require.EqualValues(t, max(0, i-2), c.Evictions())
+	}
+	require.True(t, c.HasRoom(newRecord(9, 1, 1, nil)))
+	c.Remove(idOf(3))
+	require.True(t, c.HasRoom(newRecord(9, 1, 4, nil)))
+	require.False(t, c.HasRoom(newRecord(9, 1, 5, nil)))
+}
