@@ -14,8 +14,10 @@
 //
 // The calls are CreateToken, EditToken, RotateSecret and DeleteToken, one after
 // the other (alone) and from 16 goroutines (16), each about a token that no
-// other is about at that time. Each of them is one commit; the last three read
-// the token first, which the floor does not. The floors are:
+// other is about at that time. Each of them is one commit. Manager.Run runs, as
+// in a program that stays: what the Manager has just created it need not read to
+// change it, and reading what has changed is part of what is measured. The floors
+// are:
 //
 //   - memory: a map's entry set or deleted under a sync.Mutex. Nothing is
 //     durable, no value is encoded and nothing is ordered there, so the ratio
