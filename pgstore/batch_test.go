@@ -113,6 +113,38 @@ func TestBatchOfMixedOutcomes(t *testing.T) {
 	require.Equal(t, changes[2:], rest.Changes)
 }
 
+// A write that is alone and refused takes no place in the feed, in whose order
+// it would stand.
+func TestRefusedAlone(t *testing.T) {
+	database := cluster.CreateDatabase(t)
+	s := open(t, cluster.URL(database), nil)
+	stands := create(t, s, 1)
+	gone := create(t, s, 2)
+	_, err := s.Delete(t.Context(), gone.ID, gone.Rev)
+	require.NoError(t, err)
+	before := head(t, s)
+	renamed := stands
+	renamed.Name = "another"
+	sameName := newRecord(3)
+	sameName.Name = stands.Name
+	for _, w := range []write{
+		{r: at(stands, 0), err: store.ErrExists},
+		{r: sameName, err: store.ErrExists},
+		{r: at(stands, 7), err: store.ErrConflict},
+		{r: gone, err: store.ErrNotFound},
+		{r: renamed, err: store.ErrInvalid},
+		{r: at(stands, 7), deletes: true, err: store.ErrConflict},
+		{r: gone, deletes: true, err: store.ErrNotFound},
+	} {
+		rev, err := w.do(t, s)
+		require.ErrorIs(t, err, w.err)
+		require.Zero(t, rev)
+		require.Equal(t, before, head(t, s))
+	}
+	require.Equal(t, "3|3", cluster.SQL(t, database, "SELECT h.rev, max(c.rev) FROM regtoken.head h, regtoken.changes c GROUP BY h.rev"))
+	require.Equal(t, store.Rev(4), put(t, s, stands).Rev)
+}
+
 // What becomes of a transaction becomes of all its writes.
 func TestBatchWhoseAcknowledgementIsLost(t *testing.T) {
 	c := newCutter(t)

@@ -110,11 +110,11 @@ func TestLostAcknowledgement(t *testing.T) {
 		require.ErrorIs(t, err, store.ErrUnknown)
 		require.NotErrorIs(t, err, store.ErrUnavailable)
 	}
-	lose("write_all(", func() error { _, err := s.Put(ctx, newRecord(2)); return err })
+	lose("write_one(", func() error { _, err := s.Put(ctx, newRecord(2)); return err })
 	found, err := direct.Get(ctx, newRecord(2).ID)
 	require.NoError(t, err, "the server had committed before it answered")
-	lose("write_all(", func() error { _, err := s.Put(ctx, found); return err })
-	lose("write_all(", func() error { _, err := s.Delete(ctx, created.ID, created.Rev); return err })
+	lose("write_one(", func() error { _, err := s.Put(ctx, found); return err })
+	lose("write_one(", func() error { _, err := s.Delete(ctx, created.ID, created.Rev); return err })
 	_, err = direct.Get(ctx, created.ID)
 	require.ErrorIs(t, err, store.ErrNotFound)
 
@@ -325,10 +325,14 @@ func TestSynchronousCommit(t *testing.T) {
 		t.Run(setting, func(t *testing.T) {
 			database := cluster.CreateDatabase(t)
 			open(t, cluster.URL(database), nil)
-			got := cluster.SQL(t, database, `SET synchronous_commit = `+setting+`; BEGIN;
-				SELECT outcome FROM regtoken.write_all(ARRAY[gen_random_uuid()], '{""}', '{"name"}', '{NULL}', '{""}', '{0}', 1);
-				SHOW synchronous_commit; COMMIT; SHOW synchronous_commit`)
-			require.Equal(t, "done\n"+want+"\n"+setting, got)
+			for _, write := range []string{
+				`SELECT revision FROM regtoken.write_all(ARRAY[gen_random_uuid()], '{""}', '{"name"}', '{NULL}', '{""}', '{0}', 1)`,
+				`SELECT regtoken.write_one(gen_random_uuid(), '', 'another', NULL, '', 0, 1) - 1`,
+			} {
+				got := cluster.SQL(t, database, `SET synchronous_commit = `+setting+`; BEGIN; `+write+`;
+					SHOW synchronous_commit; COMMIT; SHOW synchronous_commit`)
+				require.Equal(t, "1\n"+want+"\n"+setting, got)
+			}
 		})
 	}
 }

@@ -20,11 +20,14 @@ var schema1 string
 //go:embed schema/2.sql
 var schema2 string
 
+//go:embed schema/3.sql
+var schema3 string
+
 // migrations lead from each version of the schema to the next: the first from
 // an empty database to version 1. What is there is never changed, only added
 // to. Processes of the version before go on working on what a migration has
 // made, or fail; they must not work on it wrongly.
-var migrations = []string{schema1, schema2}
+var migrations = []string{schema1, schema2, schema3}
 
 // names are what a store calls its things in the database.
 type names struct {

@@ -37,7 +37,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	open(t, cluster.URL(database), nil)
 	cluster.SQL(t, database, "UPDATE regtoken.schema_version SET version = 1000")
 	_, err := pgstore.Open(t.Context(), cluster.URL(database), nil)
-	require.ErrorContains(t, err, `schema "regtoken" has version 1000, and this package knows versions up to 2`)
+	require.ErrorContains(t, err, `schema "regtoken" has version 1000, and this package knows versions up to 3`)
 }
 
 func TestSchemasAreSeparate(t *testing.T) {
@@ -139,6 +139,9 @@ func TestPlansAreGoodForGrowth(t *testing.T) {
 		SELECT FROM regtoken.write_all(ARRAY[gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid()],
 			'{registry,registry,registry,NULL}', '{name-00000000,new,none,NULL}', '{NULL,NULL,NULL,NULL}', '{"","","",NULL}',
 			'{0,0,1,1}', 1000);
+		SELECT regtoken.write_one(gen_random_uuid(), 'registry', 'name-00000000', NULL, '', 0, 1000);
+		SELECT regtoken.write_one(gen_random_uuid(), 'registry', 'none', NULL, '', 1, 1000);
+		SELECT regtoken.write_one(gen_random_uuid(), NULL, NULL, NULL, NULL, 1, 1000);
 		SELECT FROM regtoken.by_id(gen_random_uuid());
 		SELECT FROM regtoken.by_name('registry', 'none');
 		SELECT FROM regtoken.list('registry', 'n', NULL, 1);

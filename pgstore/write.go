@@ -83,23 +83,44 @@ func (s *Store) commit(ctx context.Context, take func() *groupcommit.Batch[*pend
 	}
 	batch := take()
 	if len(batch.Writes) == 1 {
-		s.writeAll(ctx, conn, batch)
+		s.writeBatch(ctx, conn, batch)
 		return nil
 	}
 	// The end of one call's context is no reason to cut off the others, and no
 	// call waits longer than its own.
-	go s.writeAll(batch.Context(), conn, batch)
+	go s.writeBatch(batch.Context(), conn, batch)
 	return nil
 }
 
-// writeAll makes the writes of a batch by a function of the schema, and notes
-// what came of each. The statement is a transaction by itself: with an answer
-// that is no error, it has committed.
-func (s *Store) writeAll(ctx context.Context, conn *pgxpool.Conn, batch *groupcommit.Batch[*pending]) {
+// writeBatch makes the writes of a batch, and notes what came of each. What it
+// sends is one statement, a transaction by itself: with an answer that is no
+// error, it has committed. Only where that answer is that a single write was
+// refused does another follow.
+func (s *Store) writeBatch(ctx context.Context, conn *pgxpool.Conn, batch *groupcommit.Batch[*pending]) {
 	defer batch.Settle()
 	defer conn.Release()
+	if len(batch.Writes) == 1 && s.writeOne(ctx, conn, batch.Writes[0].Value) {
+		return
+	}
+	s.writeAll(ctx, conn, batch.Writes)
+}
+
+// writeOne makes a write that is alone, and reports whether that settled it:
+// writeAll has to say why one is refused, and does more for that.
+func (s *Store) writeOne(ctx context.Context, conn *pgxpool.Conn, p *pending) (settled bool) {
+	id, registry, name, expiry, data := p.columns()
+	var rev store.Rev
+	rows, err := conn.Query(ctx, s.sql.writeOne, execMode, id, registry, name, expiry, data, int64(p.record.Rev), s.feedSize)
+	if err == nil {
+		_, err = pgx.ForEachRow(rows, []any{&rev}, func() error { return nil }) // as in writeAll
+	}
+	p.rev, p.failure = rev, err
+	return err != nil || rev > 0
+}
+
+func (s *Store) writeAll(ctx context.Context, conn *pgxpool.Conn, writes []*groupcommit.Write[*pending]) {
 	var all columns
-	for _, w := range batch.Writes {
+	for _, w := range writes {
 		all.add(w.Value)
 	}
 	var answers []answer
@@ -114,10 +135,10 @@ func (s *Store) writeAll(ctx context.Context, conn *pgxpool.Conn, batch *groupco
 			return nil
 		})
 	}
-	if err == nil && len(answers) != len(batch.Writes) {
-		err = fmt.Errorf("%d answers to %d writes", len(answers), len(batch.Writes)) // of a schema this package did not make
+	if err == nil && len(answers) != len(writes) {
+		err = fmt.Errorf("%d answers to %d writes", len(answers), len(writes)) // of a schema this package did not make
 	}
-	for i, w := range batch.Writes {
+	for i, w := range writes {
 		if w.Value.failure = err; err == nil {
 			w.Value.rev, w.Value.refusal = answers[i].read()
 		}
@@ -134,22 +155,28 @@ type columns struct {
 }
 
 func (c *columns) add(p *pending) {
-	r := p.record
-	var registry, name, data []byte
-	var expiresAt *int64
-	if !p.deletes {
-		registry, name, data = []byte(r.Registry), []byte(r.Name), r.Data
-		if !r.ExpiresAt.IsZero() {
-			milliseconds := r.ExpiresAt.UnixMilli()
-			expiresAt = &milliseconds
-		}
-	}
-	c.ids = append(c.ids, r.ID.String())
+	id, registry, name, expiry, data := p.columns()
+	c.ids = append(c.ids, id)
 	c.registries = append(c.registries, registry)
 	c.names = append(c.names, name)
 	c.data = append(c.data, data)
-	c.expiries = append(c.expiries, expiresAt)
-	c.restOn = append(c.restOn, int64(r.Rev))
+	c.expiries = append(c.expiries, expiry)
+	c.restOn = append(c.restOn, int64(p.record.Rev))
+}
+
+// columns returns what the schema's functions write, but for the revisions; the
+// name of a deletion is NULL.
+func (p *pending) columns() (id string, registry, name []byte, expiry *int64, data []byte) {
+	r := p.record
+	id = r.ID.String()
+	if p.deletes {
+		return id, nil, nil, nil, nil
+	}
+	if !r.ExpiresAt.IsZero() {
+		milliseconds := r.ExpiresAt.UnixMilli()
+		expiry = &milliseconds
+	}
+	return id, []byte(r.Registry), []byte(r.Name), expiry, r.Data
 }
 
 // An answer is what the schema's functions say of a write.
