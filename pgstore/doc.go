@@ -65,7 +65,8 @@
 // Notifications do not get through a transaction pooler. [Store.Wait] tests
 // whether they do, and goes without where they do not, by looking at Head
 // every 2 seconds; it tests again every 10 minutes. [Store.Listening] says how
-// it stands. Only how soon a change is noticed depends on it. An error
+// it stands. Only how soon a change is noticed depends on it. Of writes in quick
+// succession a store sends one notification every 20 milliseconds. An error
 // that a pooler makes up itself is ErrUnknown, even if it had no server.
 //
 // # Standby, failover, restore

@@ -17,3 +17,6 @@ func (s *Store) HoldWrites() (release func()) {
 
 // WaitingWrites is how many writes wait.
 func (s *Store) WaitingWrites() int { return s.writes.Waiting() }
+
+// Channel is where the store's notifications are sent.
+func Channel(s *Store) string { return s.names.channel }

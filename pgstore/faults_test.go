@@ -327,7 +327,7 @@ func TestSynchronousCommit(t *testing.T) {
 			open(t, cluster.URL(database), nil)
 			for _, write := range []string{
 				`SELECT revision FROM regtoken.write_all(ARRAY[gen_random_uuid()], '{""}', '{"name"}', '{NULL}', '{""}', '{0}', 1)`,
-				`SELECT regtoken.write_one(gen_random_uuid(), '', 'another', NULL, '', 0, 1) - 1`,
+				`SELECT regtoken.write_one(gen_random_uuid(), '', 'another', NULL, '', 0, 1, true) - 1`,
 			} {
 				got := cluster.SQL(t, database, `SET synchronous_commit = `+setting+`; BEGIN; `+write+`;
 					SHOW synchronous_commit; COMMIT; SHOW synchronous_commit`)

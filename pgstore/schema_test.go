@@ -139,9 +139,9 @@ func TestPlansAreGoodForGrowth(t *testing.T) {
 		SELECT FROM regtoken.write_all(ARRAY[gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid()],
 			'{registry,registry,registry,NULL}', '{name-00000000,new,none,NULL}', '{NULL,NULL,NULL,NULL}', '{"","","",NULL}',
 			'{0,0,1,1}', 1000);
-		SELECT regtoken.write_one(gen_random_uuid(), 'registry', 'name-00000000', NULL, '', 0, 1000);
-		SELECT regtoken.write_one(gen_random_uuid(), 'registry', 'none', NULL, '', 1, 1000);
-		SELECT regtoken.write_one(gen_random_uuid(), NULL, NULL, NULL, NULL, 1, 1000);
+		SELECT regtoken.write_one(gen_random_uuid(), 'registry', 'name-00000000', NULL, '', 0, 1000, true);
+		SELECT regtoken.write_one(gen_random_uuid(), 'registry', 'none', NULL, '', 1, 1000, true);
+		SELECT regtoken.write_one(gen_random_uuid(), NULL, NULL, NULL, NULL, 1, 1000, true);
 		SELECT FROM regtoken.by_id(gen_random_uuid());
 		SELECT FROM regtoken.by_name('registry', 'none');
 		SELECT FROM regtoken.list('registry', 'n', NULL, 1);

@@ -11,7 +11,7 @@ const execMode = pgx.QueryExecModeExec
 type statements struct {
 	get, getByName, list, listAll, expired string
 	head, changes                          string
-	write, writeOne                        string
+	write, writeOne, tell                  string
 }
 
 const record = `SELECT id, registry, name, expires_at, data, rev FROM {schema}.`
@@ -28,6 +28,7 @@ func (n names) statements() statements {
 		head:      n.in(`SELECT rev, nonce FROM {schema}.last_write()`),
 		changes:   n.in(`SELECT rev, nonce, id FROM {schema}.changes_from($1, $2)`),
 		write:     n.in(`SELECT outcome, revision FROM {schema}.write_all($1, $2, $3, $4, $5, $6, $7)`),
-		writeOne:  n.in(`SELECT {schema}.write_one($1, $2, $3, $4, $5, $6, $7)`),
+		writeOne:  n.in(`SELECT {schema}.write_one($1, $2, $3, $4, $5, $6, $7, $8)`),
+		tell:      n.in(`SELECT {schema}.tell()`),
 	}
 }

@@ -46,6 +46,7 @@ type Store struct {
 	sql      statements
 	writes   groupcommit.Queue[*pending]
 	watch    watch
+	telling  teller
 
 	// life ends with Close, and every call under way with it.
 	life context.Context
@@ -142,6 +143,7 @@ func newStore(opts *Options) (*Store, error) {
 func (s *Store) Close() error {
 	s.end()
 	s.watch.stop()
+	s.telling.stop()
 	if s.ownsPool && s.pool != nil {
 		s.pool.Close()
 	}

@@ -106,8 +106,8 @@ func (w *watch) wake() {
 }
 
 // Wait implements [store.Waiter]. The first call starts a goroutine and takes
-// a connection from the pool, for good: it listens there for the notification
-// that each write sends. Where these do not arrive, Wait finds out for itself
+// a connection from the pool, for good: it listens there for the notifications
+// of writes. Where these do not arrive, Wait finds out for itself
 // within seconds that there is news; see [Store.Listening].
 func (s *Store) Wait(ctx context.Context, after store.Cursor) error {
 	if err := s.usable(ctx); err != nil {

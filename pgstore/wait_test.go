@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/regtoken/regtoken/pgstore"
@@ -52,6 +53,41 @@ func TestNotificationsWake(t *testing.T) {
 	require.NoError(t, s.Close())
 	require.ErrorIs(t, <-quiet, store.ErrClosed)
 	require.False(t, s.Listening())
+}
+
+// Of writes in quick succession not each sends a notification, but one follows
+// the last.
+func TestNotificationsAreSpacedOut(t *testing.T) {
+	database := cluster.CreateDatabase(t)
+	writer := open(t, cluster.URL(database), nil)
+	listener, err := pgx.Connect(t.Context(), cluster.URL(database))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, listener.Close(context.Background())) }()
+	_, err = listener.Exec(t.Context(), "LISTEN "+pgstore.Channel(writer))
+	require.NoError(t, err)
+	next := func() string {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		n, err := listener.WaitForNotification(ctx)
+		require.NoError(t, err)
+		return n.Payload
+	}
+
+	create(t, writer, 0)
+	require.Equal(t, string(head(t, writer)), next(), "of one alone, with it")
+	begin := time.Now()
+	for i := range 100 {
+		create(t, writer, 1+i)
+	}
+	last, told := string(head(t, writer)), 1
+	for next() != last {
+		told++
+	}
+	require.LessOrEqual(t, told, 2+int(time.Since(begin)/(20*time.Millisecond)))
+
+	create(t, writer, 200) // one that is to be told of later, but for the end
+	create(t, writer, 201)
+	require.NoError(t, writer.Close())
 }
 
 func TestListeningComesBack(t *testing.T) {

@@ -110,11 +110,16 @@ func (s *Store) writeBatch(ctx context.Context, conn *pgxpool.Conn, batch *group
 func (s *Store) writeOne(ctx context.Context, conn *pgxpool.Conn, p *pending) (settled bool) {
 	id, registry, name, expiry, data := p.columns()
 	var rev store.Rev
-	rows, err := conn.Query(ctx, s.sql.writeOne, execMode, id, registry, name, expiry, data, int64(p.record.Rev), s.feedSize)
+	tells := s.telling.isTime()
+	rows, err := conn.Query(ctx, s.sql.writeOne, execMode,
+		id, registry, name, expiry, data, int64(p.record.Rev), s.feedSize, tells)
 	if err == nil {
 		_, err = pgx.ForEachRow(rows, []any{&rev}, func() error { return nil }) // as in writeAll
 	}
 	p.rev, p.failure = rev, err
+	if rev == 0 || !tells {
+		s.telling.later(s.tell)
+	}
 	return err != nil || rev > 0
 }
 

@@ -4,9 +4,10 @@
 
 -- write_one makes one write as write_all does, and returns its revision; 0 if it
 -- is refused, and then write_all says why. It locks the row of head by the very
--- update that most often stands.
+-- update that most often stands. It notifies only where p_tell says so: who calls
+-- it otherwise calls tell some milliseconds later.
 CREATE FUNCTION {schema}.write_one(
-	p_id uuid, p_registry bytea, p_name bytea, p_expires_at bigint, p_data bytea, p_rests_on bigint, p_feed_size bigint
+	p_id uuid, p_registry bytea, p_name bytea, p_expires_at bigint, p_data bytea, p_rests_on bigint, p_feed_size bigint, p_tell boolean
 ) RETURNS bigint LANGUAGE plpgsql SET enable_seqscan = off SET jit = off AS $$
 DECLARE
 	new_rev   bigint;
@@ -41,7 +42,17 @@ BEGIN
 	IF new_rev % least(256, p_feed_size) = 0 THEN -- as in end_write
 		DELETE FROM {schema}.changes WHERE rev < new_rev AND rev <= new_rev - p_feed_size;
 	END IF;
-	PERFORM pg_notify('{channel}', new_nonce || ':' || new_rev);
+	IF p_tell THEN
+		PERFORM pg_notify('{channel}', new_nonce || ':' || new_rev);
+	END IF;
 	RETURN new_rev;
+END
+$$;
+
+-- tell notifies of the last write. It writes nothing that would have to last.
+CREATE FUNCTION {schema}.tell() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('synchronous_commit', 'off', true);
+	PERFORM pg_notify('{channel}', nonce || ':' || rev) FROM {schema}.head;
 END
 $$;
