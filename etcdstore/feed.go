@@ -27,7 +27,8 @@ type head struct {
 	Nonce string    `json:"nonce"`
 	ID    uuid.UUID `json:"id"` // of the record that was written
 
-	rev int64
+	rev     int64
+	version int64 // which put of the key it was, since the key was created
 }
 
 // newHead returns the value of head for the write of id.
@@ -37,7 +38,7 @@ func newHead(id uuid.UUID) (string, error) {
 }
 
 func parseHead(kv *mvccpb.KeyValue) (head, error) {
-	h := head{rev: kv.ModRevision}
+	h := head{rev: kv.ModRevision, version: kv.Version}
 	if err := json.Unmarshal(kv.Value, &h); err != nil {
 		return head{}, damaged(string(kv.Key), err)
 	}
@@ -158,6 +159,18 @@ const fewSteps = 16
 // history returns the heads after the cursor, which stands at rev, up to now:
 // at least one, and at most limit.
 func (s *Store) history(c *call, after store.Cursor, rev int64, now head, limit int) ([]head, error) {
+	if now.rev-rev > fewSteps { // which may be others' writes: etcd counts ours
+		start, err := s.headAt(c, rev)
+		switch {
+		case errors.Is(err, rpctypes.ErrCompacted): // but there may be few steps to it
+		case err != nil:
+			return nil, err
+		case start.cursor() != after:
+			return nil, errForeign
+		case now.version-start.version > fewSteps:
+			return s.watched(c, rev, now, limit)
+		}
+	}
 	heads := []head{now}
 	for oldest := now; len(heads) <= fewSteps; {
 		// The head that stood just before this one was put.

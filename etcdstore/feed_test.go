@@ -53,7 +53,7 @@ func TestCompactionOfOthersWrites(t *testing.T) {
 	other := newClient(t, cluster.Endpoints()[0])
 	put(t, s, newRecord("before"))
 	cursor := head(t, s)
-	for range 3 {
+	for range 20 { // more than are gone through one by one
 		_, err := other.Put(t.Context(), "other/"+newPrefix(), "")
 		require.NoError(t, err)
 	}
