@@ -26,8 +26,8 @@ const algorithm = jose.EdDSA
 // does, verifies without a gap if between any two rotations it is given the
 // JWKS and started again.
 //
-// They remember the JWTs that they verified last, up to 20 MB of what these
-// say, so that a client's many requests with one cost one verification. What
+// They remember the JWTs that they verified last and what these say, up to
+// 40 MB, so that a client's many requests with one cost one verification. What
 // they say is judged anew at each request, and forgotten with each rotation.
 //
 // Keys live in memory alone ([NewSigningKeys]) or in a file too

@@ -1,14 +1,14 @@
 package registryauth
 
 import (
-	"crypto/sha256"
-	"sync"
+	"hash/maphash"
+	"strings"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // The bounds of what one set of keys remembers, and with them of its memory:
-// 5 MB of JWTs for one repository, 20 MB of the longest. Past the first, the one
+// 10 MB of JWTs for one repository, 40 MB of the longest. Past the first, the one
 // not used for longest is forgotten; what is longer than the second, which
 // names some twenty repositories, is verified at each use.
 const (
@@ -21,10 +21,13 @@ const (
 // of what a guard would spend on each. It can let nobody in who would not be
 // without it:
 //
-//   - It holds what was verified, and nothing that was refused, under the
-//     SHA-256 of the whole text. A text that differs in any byte is another
-//     JWT, to be verified by itself; the time that a look takes tells of a
-//     digest, which says nothing about a text.
+//   - It holds what was verified, and nothing that was refused, with the whole
+//     text. A text that differs in any byte is another JWT, to be verified by
+//     itself.
+//   - A text is looked for by a hash that nobody can foretell, its seed being
+//     random and of this cache alone, and compared with none but the one of the
+//     same hash. So the time that a look takes tells nothing of what is held.
+//     And who could read the texts in memory finds the keys beside them.
 //   - It is one keySet's, and that is immutable. After a rotation or a reload
 //     all JWTs are looked for in another, empty one: a key that is gone takes
 //     along all that it verified.
@@ -32,12 +35,18 @@ const (
 //     times are checked at each use ([TokenServer.verify]), and what the login
 //     behind it is worth, the Manager is asked for each request.
 type verifiedCache struct {
-	claims *lru.Cache[[sha256.Size]byte, *claims]
+	seed maphash.Seed
+	held *lru.Cache[uint64, verifiedJWT]
+}
+
+type verifiedJWT struct {
+	text   string
+	claims *claims
 }
 
 func newVerifiedCache() verifiedCache {
-	c, _ := lru.New[[sha256.Size]byte, *claims](maxVerified) // it fails for sizes below one
-	return verifiedCache{c}
+	held, _ := lru.New[uint64, verifiedJWT](maxVerified) // it fails for sizes below one
+	return verifiedCache{maphash.MakeSeed(), held}
 }
 
 // claimsOf returns what a JWT says, from memory or by verify. What it returns
@@ -46,23 +55,13 @@ func (v verifiedCache) claimsOf(raw string, verify func(raw string) (*claims, er
 	if len(raw) > maxVerifiedJWT {
 		return verify(raw)
 	}
-	key := digestOf(raw)
-	if c, ok := v.claims.Get(key); ok {
-		return c, nil
+	hash := maphash.String(v.seed, raw)
+	if held, ok := v.held.Get(hash); ok && held.text == raw {
+		return held.claims, nil
 	}
 	c, err := verify(raw)
 	if err == nil {
-		v.claims.Add(key, c)
+		v.held.Add(hash, verifiedJWT{strings.Clone(raw), c}) // of its own: raw is a piece of a header
 	}
 	return c, err
-}
-
-// digested holds texts while they are digested: the hash takes bytes that are
-// in the heap.
-var digested = sync.Pool{New: func() any { return new([maxVerifiedJWT]byte) }}
-
-func digestOf(raw string) [sha256.Size]byte {
-	text := digested.Get().(*[maxVerifiedJWT]byte)
-	defer digested.Put(text)
-	return sha256.Sum256(text[:copy(text[:], raw)])
 }

@@ -3,6 +3,7 @@ package registryauth
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"strings"
 	"testing"
 
@@ -34,7 +35,7 @@ func TestVerifiedCache(t *testing.T) {
 		require.ErrorIs(t, err, errInvalidBearer)
 	}
 	require.Equal(t, 2, verified)
-	require.Zero(t, cache.claims.Len())
+	require.Zero(t, cache.held.Len())
 	a, b := &claims{}, &claims{}
 	got, err := ask("a", a, nil)
 	require.NoError(t, err)
@@ -50,15 +51,22 @@ func TestVerifiedCache(t *testing.T) {
 	}
 	expect("a", a)
 
+	// So is one of the same hash.
+	cache.held.Add(maphash.String(cache.seed, "c"), verifiedJWT{"d", a})
+	got, err = ask("c", b, nil)
+	require.NoError(t, err)
+	require.Same(t, b, got)
+	expect("c", b)
+
 	// A long one is verified at each use.
-	held := cache.claims.Len()
+	held := cache.held.Len()
 	for range 2 {
 		before := verified
 		_, err = ask(strings.Repeat("a", maxVerifiedJWT+1), a, nil)
 		require.NoError(t, err)
 		require.Equal(t, before+1, verified)
 	}
-	require.Equal(t, held, cache.claims.Len())
+	require.Equal(t, held, cache.held.Len())
 
 	// There is a bound, and what is in use is kept.
 	for i := range maxVerified + 100 {
@@ -66,7 +74,7 @@ func TestVerifiedCache(t *testing.T) {
 		require.NoError(t, err)
 		expect("a", a)
 	}
-	require.Equal(t, maxVerified, cache.claims.Len())
+	require.Equal(t, maxVerified, cache.held.Len())
 	_, err = ask("JWT 0", nil, errInvalidBearer)
 	require.ErrorIs(t, err, errInvalidBearer, "the one that was not used for longest is forgotten")
 }
