@@ -2,6 +2,7 @@ package registryauth
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -21,20 +22,32 @@ type loginLimit struct {
 	burst    int
 	interval time.Duration
 	buckets  *lru.Cache[netip.Addr, *rate.Limiter]
+
+	// until is an instant from which on no address has to wait; nil if none
+	// ever had to. It only moves on. Up to it each login looks for its bucket.
+	until atomic.Pointer[time.Time]
 }
 
 func newLoginLimit(now func() time.Time, burst int, interval time.Duration) (*loginLimit, error) {
 	buckets, err := lru.New[netip.Addr, *rate.Limiter](maxLimited)
-	return &loginLimit{now, burst, interval, buckets}, err
+	return &loginLimit{now: now, burst: burst, interval: interval, buckets: buckets}, err
 }
 
 // wait returns how long the address has to wait before it may log in.
 func (l *loginLimit) wait(address netip.Addr) time.Duration {
+	until := l.until.Load()
+	if until == nil {
+		return 0
+	}
+	now := l.now()
+	if now.After(*until) {
+		return 0
+	}
 	bucket, ok := l.buckets.Get(network(address))
 	if !ok {
 		return 0
 	}
-	missing := 1 - bucket.TokensAt(l.now())
+	missing := 1 - bucket.TokensAt(now)
 	if missing <= 0 {
 		return 0
 	}
@@ -51,7 +64,21 @@ func (l *loginLimit) failed(address netip.Addr) {
 			bucket = first
 		}
 	}
-	bucket.AllowN(l.now(), 1)
+	now := l.now()
+	bucket.AllowN(now, 1)
+	if bucket.TokensAt(now) < 1 {
+		l.waitUntil(now.Add(l.interval).Add(l.interval)) // after the first it has one again
+	}
+}
+
+// waitUntil moves until on. Where a clock was set back, it stays.
+func (l *loginLimit) waitUntil(t time.Time) {
+	for {
+		until := l.until.Load()
+		if until != nil && !t.After(*until) || l.until.CompareAndSwap(until, &t) {
+			return
+		}
+	}
 }
 
 // network returns what counts as one address: of IPv6 the /64, the least that

@@ -2,6 +2,7 @@ package registryauth_test
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -65,6 +66,52 @@ func TestFailedLoginsAreLimited(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, w.from(peer, wrong).Code)
 	w.now = w.now.Add(-time.Hour) // a clock that is set back frees nobody
 	require.Equal(t, http.StatusTooManyRequests, w.from(peer, wrong).Code)
+}
+
+// Logins look for a limit only while an address may have to wait. Whatever the
+// clock did meanwhile, and whoever came, none is overlooked.
+func TestLimitIsNotOverlooked(t *testing.T) {
+	const interval = 10 * time.Second
+	const peer, other = "192.0.2.1:1000", "192.0.2.2:1000"
+	wrong := &regtoken.Login{Name: "robot", Password: regtoken.NewPassword("wrong")}
+	useUp := func(w *world, address string) {
+		for range 3 {
+			require.Equal(t, http.StatusUnauthorized, w.from(address, wrong).Code)
+		}
+	}
+	limited := func(interval time.Duration) *world {
+		w := newWorld(t, &registryauth.GuardOptions{FailedLogins: 3, FailedLoginInterval: interval})
+		useUp(w, peer)
+		return w
+	}
+	for name, meanwhile := range map[string]func(w *world, good *regtoken.Login){
+		"the clock was ahead": func(w *world, good *regtoken.Login) {
+			w.now = w.now.Add(time.Hour)
+			require.Equal(t, http.StatusOK, w.from(other, good).Code)
+			w.now = w.now.Add(-time.Hour)
+		},
+		"the clock was set back, and another is limited": func(w *world, _ *regtoken.Login) {
+			w.now = w.now.Add(-time.Hour)
+			useUp(w, other)
+			w.now = w.now.Add(5 * interval)
+		},
+		"another was limited, too": func(w *world, _ *regtoken.Login) {
+			w.now = w.now.Add(interval / 2)
+			useUp(w, other)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := limited(interval)
+			good := w.login("robot")
+			meanwhile(w, &good)
+			require.Equal(t, http.StatusTooManyRequests, w.from(peer, &good).Code)
+		})
+	}
+	t.Run("for as long as can be", func(t *testing.T) {
+		w := limited(math.MaxInt64)
+		w.now = w.now.Add(24 * 365 * time.Hour)
+		require.Equal(t, http.StatusTooManyRequests, w.from(peer, wrong).Code)
+	})
 }
 
 func TestDefaultLimit(t *testing.T) {
