@@ -25,6 +25,16 @@ func newRobot(tb testing.TB) (*regtoken.Manager, regtoken.Login) {
 	return m, credential.Login()
 }
 
+// asDocker returns a request with the headers that docker sends besides, which
+// a guard passes on.
+func asDocker(method, target string) *http.Request {
+	r := httptest.NewRequest(method, target, nil)
+	r.Header.Set("User-Agent", "docker/29.0.0 go/go1.26 os/linux arch/amd64")
+	r.Header.Set("Accept", "application/vnd.oci.image.manifest.v1+json")
+	r.Header.Set("Accept-Encoding", "gzip")
+	return r
+}
+
 // What the guard adds to a request, in front of a registry that does nothing.
 func BenchmarkGuard(b *testing.B) {
 	m, login := newRobot(b)
@@ -38,7 +48,7 @@ func BenchmarkGuard(b *testing.B) {
 		{"unknown path", "GET", "/v2/team/app/blobs/latest", login.Password.Reveal()},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			r := httptest.NewRequest(c.method, c.target, nil)
+			r := asDocker(c.method, c.target)
 			if c.password != "" {
 				r.SetBasicAuth("robot", c.password)
 			}
@@ -61,7 +71,7 @@ func BenchmarkTokenServer(b *testing.B) {
 	require.NoError(b, err)
 
 	exchange := func(query string) *http.Request {
-		r := httptest.NewRequest(http.MethodGet, "/token?service="+service+query, nil)
+		r := asDocker(http.MethodGet, "/token?service="+service+query)
 		r.SetBasicAuth("robot", login.Password.Reveal())
 		return r
 	}
@@ -69,7 +79,7 @@ func BenchmarkTokenServer(b *testing.B) {
 	guard.ServeHTTP(answer, exchange("&scope=repository:team/app:pull,push"))
 	var body struct{ Token string }
 	require.NoError(b, json.Unmarshal(answer.Body.Bytes(), &body))
-	bearer := httptest.NewRequest(http.MethodGet, "/v2/team/app/blobs/"+digest, nil)
+	bearer := asDocker(http.MethodGet, "/v2/team/app/blobs/"+digest)
 	bearer.Header.Set("Authorization", "Bearer "+body.Token)
 
 	for _, c := range []struct {
@@ -79,7 +89,7 @@ func BenchmarkTokenServer(b *testing.B) {
 		{"login", exchange("")},
 		{"exchange", exchange("&scope=repository:team/app:pull,push")},
 		{"bearer", bearer},
-		{"challenge", httptest.NewRequest(http.MethodGet, "/v2/team/app/blobs/"+digest, nil)},
+		{"challenge", asDocker(http.MethodGet, "/v2/team/app/blobs/"+digest)},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			w := httptest.NewRecorder()

@@ -34,7 +34,7 @@ var beyondAll = strings.Repeat("z", maxName)
 // serveCatalog answers GET /v2/_catalog with the repositories that the grant
 // shows, page by page. It asks the registry behind for its own pages and
 // passes on nothing but names, so no link can name what the grant hides.
-func (g *Guard) serveCatalog(w http.ResponseWriter, r *http.Request, query url.Values, grant *regtoken.Grant) {
+func (g *Guard) serveCatalog(w http.ResponseWriter, r *http.Request, query url.Values, grant regtoken.Grant) {
 	n, last, refused := pagination(query)
 	if refused != nil {
 		refused.answer(w, r.Method)

@@ -200,7 +200,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, address := g.logins.arrive(r)
 	login, err := g.authenticate(ctx, r, address)
 	if err == nil {
-		err = g.authorize(ctx, login, d)
+		err = g.authorize(ctx, &login, d)
 	}
 	switch {
 	case err != nil:
@@ -235,8 +235,8 @@ var (
 
 // A loggedIn is who asks, and by what.
 type loggedIn struct {
-	grant  *regtoken.Grant
-	bearer *claims // nil: by Basic
+	grant  regtoken.Grant // not behind a pointer: so it stays on the stack
+	bearer *claims        // nil: by Basic
 }
 
 // authenticate finds out who asks.
@@ -266,17 +266,20 @@ func (g *Guard) authenticateBearer(ctx context.Context, raw string) (loggedIn, e
 		return loggedIn{}, err
 	}
 	grant, err := g.manager.GrantFor(ctx, c.Regtoken.TokenID, c.Regtoken.SecretID)
-	if errors.Is(err, regtoken.ErrUnauthenticated) {
-		err = errInvalidBearer
+	switch {
+	case errors.Is(err, regtoken.ErrUnauthenticated):
+		return loggedIn{}, errInvalidBearer
+	case err != nil:
+		return loggedIn{}, err
 	}
-	return loggedIn{grant, c}, err
+	return loggedIn{*grant, c}, nil
 }
 
 // authorize returns nil if the login has all that is demanded. If only its
 // Bearer token stands in the way, that is errInsufficientScope: the client may
 // try again with a better one, which it must not be told if that would be of
 // no use.
-func (g *Guard) authorize(ctx context.Context, login loggedIn, d demand) error {
+func (g *Guard) authorize(ctx context.Context, login *loggedIn, d demand) error {
 	insufficient := false
 	for _, a := range d.accesses {
 		if login.bearer != nil && !login.bearer.covers(a) && login.grant.Explain(a.repository, a.actions).Allowed {
@@ -302,7 +305,7 @@ func (g *Guard) authorize(ctx context.Context, login loggedIn, d demand) error {
 	return nil
 }
 
-func (g *Guard) reportInsufficient(ctx context.Context, login loggedIn, a access) {
+func (g *Guard) reportInsufficient(ctx context.Context, login *loggedIn, a access) {
 	token := login.grant.Token()
 	g.manager.Report(ctx, regtoken.Event{
 		Operation: regtoken.OpAuthorize, Outcome: regtoken.Denied,
@@ -348,6 +351,9 @@ func onward(ctx context.Context, r *http.Request) *http.Request {
 // isWithheld reports whether a header is not for the registry: credentials,
 // and what asks for another method or path. Its name may be spelt in any case.
 func isWithheld(key string) bool {
+	if len(key) < len("Authorization") { // the shortest, and longer than most that come
+		return false
+	}
 	switch http.CanonicalHeaderKey(key) {
 	case "Authorization", "Proxy-Authorization",
 		"X-Http-Method-Override", "X-Http-Method", "X-Method-Override",

@@ -101,19 +101,22 @@ func (l *logins) arrive(r *http.Request) (context.Context, netip.Addr) {
 }
 
 // authenticate logs in, unless the address has to wait: a tooManyError.
-func (l *logins) authenticate(ctx context.Context, m *regtoken.Manager, address netip.Addr, login regtoken.Login) (*regtoken.Grant, error) {
+func (l *logins) authenticate(ctx context.Context, m *regtoken.Manager, address netip.Addr, login regtoken.Login) (regtoken.Grant, error) {
 	if wait := l.limit.wait(address); wait > 0 {
 		m.Report(ctx, regtoken.Event{
 			Operation: regtoken.OpAuthenticate, Outcome: regtoken.Denied,
 			TokenName: login.Name, Reason: ReasonTooManyFailures,
 		})
-		return nil, tooManyError(wait)
+		return regtoken.Grant{}, tooManyError(wait)
 	}
 	grant, err := m.Authenticate(ctx, login)
 	if errors.Is(err, regtoken.ErrUnauthenticated) {
 		l.limit.failed(address)
 	}
-	return grant, err
+	if err != nil {
+		return regtoken.Grant{}, err
+	}
+	return *grant, nil
 }
 
 // basicLogin returns the credentials of a request with exactly one

@@ -183,7 +183,7 @@ func (s *TokenServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	grant, err := s.logins.authenticate(ctx, s.manager, address, e.login)
 	var answer tokenAnswer
 	if err == nil {
-		answer, err = s.issue(grant, e.wish)
+		answer, err = s.issue(&grant, e.wish)
 	}
 	if err != nil {
 		s.refusalOf(err).answerExchange(w, r.Method)
