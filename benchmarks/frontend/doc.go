@@ -7,9 +7,10 @@
 // a guard with Basic and with Bearer tokens; the tokens are in SQLite, and
 // [regtoken.Manager.Run] runs. Load comes from a second process on loopback, a
 // closed loop on kept connections; the bare registry is sent a Basic login too,
-// since to read a header is no cost of the guard's. Before anything is measured,
-// every answer's status and digest are checked, and that without the credential
-// there is none.
+// since to read a header is no cost of the guard's. A Bearer token is longer:
+// what it costs any server to read one shows where the bare registry is sent it
+// (bare-sent-bearer). Before anything is measured, every answer's status and
+// digest are checked, and that without the credential there is none.
 //
 // A benchmark plays all its arrangements in short turns, in another order in
 // each round, so that what else the machine does hits all of them. It reports
@@ -36,7 +37,7 @@
 //	BenchmarkCeiling      a server that does nothing: what the load can do
 //
 // By default the rounds are few and short, which shows that all works. Figures
-// that mean something take a quiet machine and six minutes:
+// that mean something take a quiet machine and seven minutes:
 //
 //	go test -run '^$' -bench . -benchtime 1x ./frontend -full
 //

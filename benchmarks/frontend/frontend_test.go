@@ -39,7 +39,8 @@ func guarded(b *testing.B, connections int, names ...string) {
 			if names != nil {
 				requests = named(requests, names...)
 			}
-			compareAll(b, process, connections, requests, bare, byBasic, byBearer)
+			bareSentBearer := arrangement{name: "bare-sent-bearer", url: bare.url, authorization: byBearer.authorization, open: true}
+			compareAll(b, process, connections, requests, bare, bareSentBearer, byBasic, byBearer)
 		})
 	}
 }
