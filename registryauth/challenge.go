@@ -65,9 +65,8 @@ func (g *Guard) origin(r *http.Request) (string, bool) {
 }
 
 // saysTLS reports whether a trusted proxy says that the client came by TLS.
-func (p peers) saysTLS(r *http.Request) bool {
-	direct, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && p.trusts(plain(direct.Addr())) &&
+func (p *peers) saysTLS(r *http.Request) bool {
+	return p.trusts(p.direct(r.RemoteAddr).address) &&
 		len(r.Header["X-Forwarded-Proto"]) == 1 && r.Header["X-Forwarded-Proto"][0] == "https"
 }
 

@@ -186,6 +186,28 @@ func TestAddressBehindProxies(t *testing.T) {
 	}
 }
 
+// Addresses are remembered by how they were written, and some forgotten again.
+func TestAddressesAreToldApart(t *testing.T) {
+	w := newWorld(t, &registryauth.GuardOptions{FailedLogins: 1 << 20})
+	wrong := &regtoken.Login{Name: "nobody"}
+	expect := func(peer, want string) {
+		w.events = nil
+		w.from(peer, wrong)
+		require.Len(t, w.events, 1)
+		require.Equal(t, want, w.events[0].Actor)
+	}
+	for range 2 {
+		for i := range 3000 {
+			host := fmt.Sprintf("10.0.%d.%d", i>>8, i&255)
+			expect(host+":1", host)
+			expect(host, "")
+			expect("["+host+"]:1", "")
+			expect("[::ffff:"+host+"]:1", host)
+			expect(fmt.Sprintf("[2001:db8::%x%%%0100d]:1", i+1, i), fmt.Sprintf("2001:db8::%x", i+1))
+		}
+	}
+}
+
 func TestLimitBehindProxies(t *testing.T) {
 	w := newWorld(t, &registryauth.GuardOptions{FailedLogins: 1, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
 	wrong := &regtoken.Login{Name: "nobody"}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -72,7 +71,7 @@ func (p loginPolicy) faults(options string) (faults []regtoken.FieldError) {
 // logins is where clients log in: what a guard and its token server share, so
 // that an address has one allowance of failures for both.
 type logins struct {
-	peers peers
+	peers *peers
 	limit *loginLimit
 }
 
@@ -87,15 +86,16 @@ func newLogins(p loginPolicy, now func() time.Time) (*logins, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &logins{peers{slices.Clone(p.trustedProxies)}, limit}, nil
+	return &logins{newPeers(p.trustedProxies), limit}, nil
 }
 
 // arrive returns the address of a request's client, and the context to go on
 // with, in which that is the actor unless there is one.
 func (l *logins) arrive(r *http.Request) (context.Context, netip.Addr) {
-	ctx, address := r.Context(), l.peers.addressOf(r)
-	if address.IsValid() && regtoken.ActorFrom(ctx) == "" {
-		ctx = regtoken.WithActor(ctx, address.String())
+	ctx := r.Context()
+	address, text := l.peers.addressOf(r)
+	if text != "" && regtoken.ActorFrom(ctx) == "" {
+		ctx = regtoken.WithActor(ctx, text)
 	}
 	return ctx, address
 }
