@@ -219,18 +219,34 @@ func (e Event) level() slog.Level {
 	}
 }
 
+// An actorContext carries an actor, in one allocation: every guarded request has
+// one.
+type actorContext struct {
+	context.Context
+	actor string
+}
+
 type actorKey struct{}
+
+func (c *actorContext) Value(key any) any {
+	if key == (actorKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
 
 // WithActor returns a context that names who acts: the administrator behind a
 // change, or the client's address behind a request. Events carry it.
 func WithActor(ctx context.Context, actor string) context.Context {
-	return context.WithValue(ctx, actorKey{}, actor)
+	return &actorContext{ctx, actor}
 }
 
 // ActorFrom returns the actor that [WithActor] put into ctx, or "".
 func ActorFrom(ctx context.Context) string {
-	actor, _ := ctx.Value(actorKey{}).(string)
-	return actor
+	if c, ok := ctx.Value(actorKey{}).(*actorContext); ok {
+		return c.actor
+	}
+	return ""
 }
 
 func (s *shared) isObserved() bool { return s != nil && len(s.options.Observers) > 0 }

@@ -14,6 +14,21 @@ import (
 	"github.com/regtoken/regtoken"
 )
 
+// TestActorContext: a context with an actor is in all else the one it was made of.
+func TestActorContext(t *testing.T) {
+	type key struct{}
+	parent, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "value"))
+	outer := regtoken.WithActor(parent, "proxy")
+	inner := regtoken.WithActor(context.WithValue(outer, key{}, "other"), "")
+	require.Equal(t, "proxy", regtoken.ActorFrom(outer))
+	require.Empty(t, regtoken.ActorFrom(inner), "the innermost counts")
+	require.Equal(t, "value", outer.Value(key{}))
+	require.Equal(t, "other", inner.Value(key{}))
+	require.NoError(t, inner.Err())
+	cancel()
+	require.ErrorIs(t, inner.Err(), context.Canceled)
+}
+
 func TestEventsOfChanges(t *testing.T) {
 	r := newRig(t)
 	ctx := regtoken.WithActor(t.Context(), "admin@example.com")
