@@ -40,9 +40,9 @@ func (t *teller) isTime() bool {
 // cancel does without the notification that is due. The caller holds the lock.
 func (t *teller) cancel() {
 	if t.late != nil && t.late.Stop() {
-		t.late = nil
 		t.running.Done()
 	}
+	t.late = nil
 }
 
 // later has tell called once it is time, for writes that may have been made and
@@ -54,13 +54,20 @@ func (t *teller) later(tell func()) {
 		return
 	}
 	t.running.Add(1)
-	t.late = time.AfterFunc(time.Until(t.last.Add(tellInterval)), func() {
+	var timer *time.Timer
+	timer = time.AfterFunc(time.Until(t.last.Add(tellInterval)), func() {
 		defer t.running.Done()
 		t.mu.Lock()
-		t.late, t.last = nil, time.Now() // what is written from now on, tell may miss
+		isDue := t.late == timer // and was not cancelled
+		if isDue {
+			t.late, t.last = nil, time.Now() // what is written from now on, tell may miss
+		}
 		t.mu.Unlock()
-		tell()
+		if isDue {
+			tell()
+		}
 	})
+	t.late = timer
 }
 
 // stop returns when nothing is left that later began.
