@@ -133,6 +133,7 @@ func newStore(opts *Options) (*Store, error) {
 	s := &Store{feedSize: o.FeedSize, names: namesOf(o.Schema)}
 	s.sql = s.names.statements()
 	s.writes.Patience = patience
+	s.telling.tell = s.tell
 	s.life, s.end = context.WithCancel(context.Background())
 	return s, nil
 }

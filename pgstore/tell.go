@@ -12,69 +12,74 @@ import (
 const tellInterval = 20 * time.Millisecond
 
 // A teller spaces out the notifications of the writes that come alone, so that
-// only the first of many in a row sends one, and one follows the last. Its zero
-// value is ready for use.
+// only the first of many in a row sends one, and one follows the last.
 type teller struct {
+	tell func() // sends a notification of all that was written
+
 	mu      sync.Mutex
-	last    time.Time   // when a notification was sent
-	late    *time.Timer // sends one; nil: none is due
+	pause   *time.Timer // until the next may be sent; nil: it may
+	owed    bool        // for a write that sent none
 	stopped bool
-	running sync.WaitGroup // what late calls
+	running sync.WaitGroup // pauses, and what follows them
 }
 
-// isTime reports whether the write that is about to be made is to send a
-// notification, which is then one for all before it. If nothing comes of the
-// write, call later.
-func (t *teller) isTime() bool {
+// claim reports whether the write that is about to be made is to send a
+// notification. If it is not, or nothing comes of it, call owe after it.
+func (t *teller) claim() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := time.Now()
-	if now.Sub(t.last) < tellInterval {
+	if t.pause != nil || t.stopped {
 		return false
 	}
-	t.last = now
-	t.cancel()
+	t.begin()
 	return true
 }
 
-// cancel does without the notification that is due. The caller holds the lock.
-func (t *teller) cancel() {
-	if t.late != nil && t.late.Stop() {
-		t.running.Done()
-	}
-	t.late = nil
-}
-
-// later has tell called once it is time, for writes that may have been made and
-// sent no notification.
-func (t *teller) later(tell func()) {
+// owe has a notification sent once the pause ends, for a write that may have
+// been made and sent none.
+func (t *teller) owe() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.late != nil || t.stopped {
-		return
+	t.owed = true
+	if t.pause == nil && !t.stopped {
+		t.begin()
 	}
-	t.running.Add(1)
-	var timer *time.Timer
-	timer = time.AfterFunc(time.Until(t.last.Add(tellInterval)), func() {
-		defer t.running.Done()
-		t.mu.Lock()
-		isDue := t.late == timer // and was not cancelled
-		if isDue {
-			t.late, t.last = nil, time.Now() // what is written from now on, tell may miss
-		}
-		t.mu.Unlock()
-		if isDue {
-			tell()
-		}
-	})
-	t.late = timer
 }
 
-// stop returns when nothing is left that later began.
+// begin begins a pause. The caller holds the lock.
+func (t *teller) begin() {
+	t.running.Add(1)
+	t.pause = time.AfterFunc(tellInterval, t.end)
+}
+
+func (t *teller) end() {
+	defer t.running.Done()
+	if t.isDue() {
+		t.tell()
+	}
+}
+
+// isDue ends a pause and reports whether a notification is owed, which is then
+// about to be sent: what is written from now on it may miss.
+func (t *teller) isDue() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pause = nil
+	if !t.owed || t.stopped {
+		return false
+	}
+	t.owed = false
+	t.begin()
+	return true
+}
+
+// stop returns when nothing is left running.
 func (t *teller) stop() {
 	t.mu.Lock()
 	t.stopped = true
-	t.cancel()
+	if t.pause != nil && t.pause.Stop() {
+		t.running.Done()
+	}
 	t.mu.Unlock()
 	t.running.Wait()
 }

@@ -110,7 +110,7 @@ func (s *Store) writeBatch(ctx context.Context, conn *pgxpool.Conn, batch *group
 func (s *Store) writeOne(ctx context.Context, conn *pgxpool.Conn, p *pending) (settled bool) {
 	id, registry, name, expiry, data := p.columns()
 	var rev store.Rev
-	tells := s.telling.isTime()
+	tells := s.telling.claim()
 	rows, err := conn.Query(ctx, s.sql.writeOne, execMode,
 		id, registry, name, expiry, data, int64(p.record.Rev), s.feedSize, tells)
 	if err == nil {
@@ -118,7 +118,7 @@ func (s *Store) writeOne(ctx context.Context, conn *pgxpool.Conn, p *pending) (s
 	}
 	p.rev, p.failure = rev, err
 	if rev == 0 || !tells {
-		s.telling.later(s.tell)
+		s.telling.owe()
 	}
 	return err != nil || rev > 0
 }
