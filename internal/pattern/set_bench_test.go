@@ -159,8 +159,8 @@ func scan(rules []pattern.Rule, name string) bool {
 	return false
 }
 
-// BenchmarkBuild builds indexes; that takes less than ten scans of the same
-// rules for names that none matches.
+// BenchmarkBuild builds indexes, beside scans of the same rules for names that
+// none matches: an index is to cost less than ten.
 func BenchmarkBuild(b *testing.B) {
 	for _, shape := range shapes {
 		for _, n := range []int{17, 100, 10_000} {
