@@ -2,6 +2,7 @@ package regtoken
 
 import (
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/google/uuid"
@@ -25,8 +26,9 @@ type cache struct {
 	limit  int // of weight
 	tokens *flat.Cache[pattern.Set]
 
-	mu    sync.Mutex // held by who changes tokens or fills
-	fills map[*fill]struct{}
+	mu     sync.Mutex // held by who changes tokens or fills
+	fills  map[*fill]struct{}
+	writes map[uuid.UUID][]*fill // of the token, since there may be very many
 }
 
 // A fill is a read of the store whose answer may be kept, or a write of what may
@@ -36,23 +38,44 @@ type fill struct {
 	changed  map[uuid.UUID]store.Rev // meanwhile
 }
 
+func (f *fill) note(change store.Change) {
+	if f.changed == nil {
+		f.changed = make(map[uuid.UUID]store.Rev)
+	}
+	f.changed[change.ID] = max(f.changed[change.ID], change.Rev)
+}
+
 // ownWrite stands for the revision of a write that is not known.
 const ownWrite store.Rev = math.MaxInt64
 
 func newCache(limit int) *cache {
 	weigh := func(r flat.Record[pattern.Set]) int { return snapshot{r}.head().weight }
-	return &cache{limit: limit, tokens: flat.New(max(0, limit), weigh), fills: make(map[*fill]struct{})}
+	return &cache{
+		limit:  limit,
+		tokens: flat.New(max(0, limit), weigh),
+		fills:  make(map[*fill]struct{}),
+		writes: make(map[uuid.UUID][]*fill),
+	}
 }
 
 // getByID returns the token that is kept, the zero snapshot if there is none.
 func (c *cache) getByID(id uuid.UUID) snapshot { return snapshot{c.tokens.GetByID(flat.ID(id))} }
 
-// begin is called before the store is read, or written.
+// begin is called before the store is read.
 func (c *cache) begin() *fill {
 	f := &fill{}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fills[f] = struct{}{}
+	return f
+}
+
+// beginWrite is called before the token is written.
+func (c *cache) beginWrite(id uuid.UUID) *fill {
+	f := &fill{}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.writes[id] = append(c.writes[id], f)
 	return f
 }
 
@@ -77,7 +100,11 @@ func (c *cache) keep(f *fill, t snapshot) {
 func (c *cache) wrote(id uuid.UUID, f *fill, t snapshot) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.fills, f)
+	if writes := slices.DeleteFunc(c.writes[id], func(w *fill) bool { return w == f }); len(writes) > 0 {
+		c.writes[id] = writes
+	} else {
+		delete(c.writes, id)
+	}
 	c.note(store.Change{ID: id, Rev: ownWrite})
 	if f != nil && !t.IsNone() && c.tokens.HasRoom(t.Record) {
 		c.keep(f, t)
@@ -103,10 +130,10 @@ func (c *cache) note(change store.Change) {
 		c.tokens.Remove(flat.ID(change.ID))
 	}
 	for f := range c.fills {
-		if f.changed == nil {
-			f.changed = make(map[uuid.UUID]store.Rev)
-		}
-		f.changed[change.ID] = max(f.changed[change.ID], change.Rev)
+		f.note(change)
+	}
+	for _, f := range c.writes[change.ID] {
+		f.note(change)
 	}
 }
 
@@ -116,6 +143,11 @@ func (c *cache) clear() {
 	defer c.mu.Unlock()
 	for f := range c.fills {
 		f.poisoned = true
+	}
+	for _, writes := range c.writes {
+		for _, f := range writes {
+			f.poisoned = true
+		}
 	}
 	c.tokens.Clear()
 }

@@ -53,3 +53,23 @@ func TestWrittenIsKeptAsItWouldBeRead(t *testing.T) {
 		})
 	}
 }
+
+// TestManyWritesUnderWay: one that is under way is no matter to those of other
+// tokens, however many.
+func TestManyWritesUnderWay(t *testing.T) {
+	c := newCache(10)
+	mine, other := newID(time.Now()), newID(time.Now())
+	first, second, others := c.beginWrite(mine), c.beginWrite(mine), c.beginWrite(other)
+	c.changed(store.Change{ID: mine, Rev: 7})
+	require.Equal(t, store.Rev(7), first.changed[mine])
+	require.Equal(t, store.Rev(7), second.changed[mine])
+	require.Empty(t, others.changed)
+	c.wrote(mine, first, snapshot{})
+	require.Equal(t, ownWrite, second.changed[mine])
+	c.clear()
+	require.True(t, second.poisoned && others.poisoned)
+	c.wrote(mine, second, snapshot{})
+	c.wrote(other, others, snapshot{})
+	c.wrote(other, nil, snapshot{})
+	require.Empty(t, c.writes)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,6 +41,53 @@ func TestOwnChangesAreHonouredAtOnce(t *testing.T) {
 		_, err = f.Authenticate(ctx, next.Login())
 		require.ErrorIs(t, err, regtoken.ErrUnauthenticated)
 	})
+}
+
+// TestWriteThatArrivesLate: its acknowledgement was lost, and before it arrived a
+// login read the token and kept it. Once the write was found and acknowledged,
+// nothing of that counts.
+func TestWriteThatArrivesLate(t *testing.T) {
+	for name, revoke := range map[string]func(ctx context.Context, f *fleet, id uuid.UUID) error{
+		"edit": func(ctx context.Context, f *fleet, id uuid.UUID) error {
+			_, err := f.EditToken(ctx, id, regtoken.Edit{Status: regtoken.Disabled})
+			return err
+		},
+		"delete": func(ctx context.Context, f *fleet, id uuid.UUID) error { return f.DeleteToken(ctx, id) },
+	} {
+		for _, kept := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s/kept=%t", name, kept), func(t *testing.T) {
+				inFleet(t, regtoken.Options{}, func(t *testing.T, f *fleet) {
+					token, c := f.create(t, "abc")
+					if kept {
+						f.wantReads(t, 1, c)
+					}
+					var arrive func() (store.Rev, error)
+					f.remote.write.set(func(_ context.Context, next func() (store.Rev, error)) (store.Rev, error) {
+						arrive = next
+						return 0, fmt.Errorf("%w: %w", store.ErrUnknown, errNetwork)
+					})
+					looked := false
+					f.remote.lookUp.set(func(_ context.Context, next func() (store.Record, error)) (store.Record, error) {
+						if arrive != nil && !looked {
+							looked = true
+							return store.Record{}, fmt.Errorf("%w: %w", store.ErrUnavailable, errNetwork)
+						}
+						return next()
+					})
+					revoked := make(chan error)
+					go func() { revoked <- revoke(t.Context(), f, token.ID) }()
+					synctest.Wait() // until it waits to look again
+					_, err := f.Authenticate(t.Context(), c.Login())
+					require.NoError(t, err, "nothing is acknowledged yet")
+					_, err = arrive()
+					require.NoError(t, err)
+					require.NoError(t, <-revoked)
+					_, err = f.Authenticate(t.Context(), c.Login())
+					require.ErrorIs(t, err, regtoken.ErrUnauthenticated)
+				})
+			})
+		}
+	}
 }
 
 // TestOwnWriteOvertakenIsNotKept: while a write is under way the feed tells of

@@ -87,8 +87,9 @@ func (l *live) cachedTokenByID(ctx context.Context, registry string, id uuid.UUI
 // tokenToChange returns a registry's token that a change may begin from without
 // reading it: one that is kept, as far as the feed is known. An older one would
 // do, since a write is conditional on its revision, but for stores that were
-// restored: there revisions repeat, and only the feed tells. A store in this
-// process' memory is read as fast.
+// restored, or failed over and lost writes: there revisions repeat, and only the
+// feed tells, within maxStaleness. A store in this process' memory is read as
+// fast.
 func (l *live) tokenToChange(ctx context.Context, registry string, id uuid.UUID) snapshot {
 	if l.headIsLocal {
 		return snapshot{}
@@ -101,11 +102,11 @@ func (l *live) tokenToChange(ctx context.Context, registry string, id uuid.UUID)
 
 // beginWrite begins a fill for what is about to be written, nil if that is not
 // to be kept: if no feed will tell of its changes, or it is read as fast.
-func (l *live) beginWrite() *fill {
+func (l *live) beginWrite(id uuid.UUID) *fill {
 	if l.headIsLocal || l.cursor.Load() == nil {
 		return nil
 	}
-	return l.begin()
+	return l.cache.beginWrite(id)
 }
 
 func (l *live) isFresh(ctx context.Context) bool {

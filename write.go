@@ -273,6 +273,8 @@ func (s *shared) settle(ctx context.Context, err error, id uuid.UUID, judge func
 		return unavailable(err)
 	}
 	verdict := s.reread(ctx, id, judge, !isContextEnd(err))
+	// A login may have read the record before the write arrived.
+	s.live.changed(store.Change{ID: id, Rev: ownWrite})
 	switch {
 	case !errors.Is(verdict, ErrOutcomeUnknown):
 		return verdict
