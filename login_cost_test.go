@@ -37,8 +37,9 @@ func cheapest(tries, times int, things ...func()) []time.Duration {
 //
 //	go test -run '^$' -bench LoginCost -benchtime 1x .
 //
-// The limits leave a good half above what was measured: 2.2 S for a login
-// and a request, 0.4 S for a decision with one scope and 0.7 S with 10,000.
+// The limits leave a good half above what was measured: 1.9 to 2.2 S for a login
+// and a request, 0.3 to 0.4 S for a decision with one scope, and 1.8 times that
+// with 10,000.
 func BenchmarkLoginCost(b *testing.B) {
 	const tries, times = 400, 500
 	m, err := regtoken.NewManager(memstore.New(), nil)
@@ -81,9 +82,9 @@ func BenchmarkLoginCost(b *testing.B) {
 	b.ReportMetric(ratio(took[2], s), "S/decision-1")
 	b.ReportMetric(ratio(took[3], s), "S/decision-10000")
 	b.ReportMetric(0, "ns/op")
-	require.Less(b, ratio(took[1], s), 4.5, "S for a login and a request")
+	require.Less(b, ratio(took[1], s), 3.5, "S for a login and a request")
 	require.Less(b, ratio(took[2], s), 0.9, "S for a decision")
-	require.Less(b, ratio(took[3], took[2]), 3.5, "times the decision with one scope")
+	require.Less(b, ratio(took[3], took[2]), 3.0, "times the decision with one scope")
 }
 
 func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }

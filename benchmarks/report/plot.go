@@ -53,8 +53,8 @@ func writePlots(dir string, rs results) (failed []error) {
 }
 
 const (
-	width, height = 8.6 * vg.Inch, 5.2 * vg.Inch
-	labelWidth    = 2.1 * vg.Inch // what lines are called, to their right
+	width, height = 8.9 * vg.Inch, 5.2 * vg.Inch
+	labelWidth    = 2.4 * vg.Inch // what lines are called, to their right
 	labelHeight   = 13
 )
 
