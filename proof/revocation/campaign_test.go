@@ -66,6 +66,10 @@ func (c campaign) run(tb testing.TB, b backend) []verdict {
 	var fates, watches errgroup.Group
 	watching, blind := context.WithCancel(context.Background())
 	defer blind()
+	watches.Go(func() error { // so that what is changed is kept, and need not be read
+		_ = manager.Run(watching)
+		return nil
+	})
 	for i, s := range sites {
 		fates.Go(func() (err error) {
 			health := time.Duration(b.health) * c.bound

@@ -7,6 +7,7 @@
 // TestRevocation plays campaigns. Four front-ends, processes of their own,
 // log in all the time with tokens that an administrator creates and revokes:
 // by disabling, deleting, rotating without an overlap, and removing all scopes.
+// Its own Manager runs too, so that a change begins from what is kept.
 // Each front-end reaches PostgreSQL or the three nodes of an etcd cluster
 // through proxies of its own, which delay, cut, reset and swallow what passes,
 // on all connections or on some, and it is halted (SIGSTOP), all of that for
