@@ -69,7 +69,7 @@ func unsettled(err error) error {
 // put writes the record of e. Where it surely was written, it is kept as it now
 // stands: the next change need not read it.
 func (m *Manager) put(ctx context.Context, e *entry, r store.Record) error {
-	f := m.live.beginWrite(r.ID)
+	f := m.live.beginOwnWrite(r.ID)
 	var written snapshot
 	defer func() { m.live.wrote(r.ID, f, written) }() // also if the store panics
 	rev, err := m.store.Put(ctx, r)

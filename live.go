@@ -100,13 +100,13 @@ func (l *live) tokenToChange(ctx context.Context, registry string, id uuid.UUID)
 	return snapshot{}
 }
 
-// beginWrite begins a fill for what is about to be written, nil if that is not
+// beginOwnWrite begins a fill for what is about to be written, nil if that is not
 // to be kept: if no feed will tell of its changes, or it is read as fast.
-func (l *live) beginWrite(id uuid.UUID) *fill {
+func (l *live) beginOwnWrite(id uuid.UUID) *fill {
 	if l.headIsLocal || l.cursor.Load() == nil {
 		return nil
 	}
-	return l.cache.beginWrite(id)
+	return l.beginWrite(id)
 }
 
 func (l *live) isFresh(ctx context.Context) bool {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -129,8 +130,8 @@ func run(b *testing.B, manager *regtoken.Manager) {
 		stop()
 		running.Wait()
 	})
-	for manager.Stats().FeedReads == 0 {
-		time.Sleep(time.Millisecond)
+	for manager.Stats().FeedReads == 0 && ctx.Err() == nil {
+		runtime.Gosched()
 	}
 }
 
