@@ -14,12 +14,14 @@ type block[V any] struct {
 
 	taken  int
 	places map[*V]int // of values, while the block is the last
+
+	settled bool // in huge pages or not
 }
 
 func newBlock[V any](words int) *block[V] {
 	b := &block[V]{words: make([]uint64, words), places: make(map[*V]int)}
 	b.values.Store(new([]*V))
-	useHugePages(b.words)
+	b.settle()
 	return b
 }
 
@@ -54,6 +56,12 @@ func (b *block[V]) share(v *V) int {
 		b.places[v] = i
 	}
 	return i
+}
+
+func (b *block[V]) settle() {
+	if !b.settled {
+		b.settled = useHugePages(b.words)
+	}
 }
 
 // seal gives back what only the last block needs.

@@ -322,9 +322,7 @@ func (c *Cache[V]) move(r Record[V], from place, flags uint64) {
 func (c *Cache[V]) add(r Record[V], flags uint64) (place, bool) {
 	b := c.blocks.at(c.blocks.last())
 	if b == nil || !b.fits(r) {
-		if b != nil {
-			b.seal()
-		}
+		c.seal(b)
 		b = newBlock[V](max(r.size(), min(max(smallestBlock, c.words), blockWords)))
 		if !c.blocks.add(b) {
 			return 0, false
@@ -332,4 +330,15 @@ func (c *Cache[V]) add(r Record[V], flags uint64) (place, bool) {
 	}
 	c.words += r.size()
 	return newPlace(c.blocks.last(), b.add(r, flags)), true
+}
+
+// seal ends the last block, if there is one, before another begins. Go's heap
+// has grown since it did.
+func (c *Cache[V]) seal(last *block[V]) {
+	if last != nil {
+		last.seal()
+		last.settle()
+	}
+	c.byKey.Load().settle()
+	c.byID.Load().settle()
 }

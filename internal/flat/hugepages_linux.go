@@ -13,21 +13,29 @@ const hugePage = 2 << 20
 // madvCollapse is MADV_COLLAPSE of Linux 6.1, which package syscall lacks.
 const madvCollapse = 25
 
+// leastForHugePages is how much memory is worth it, in bytes.
+const leastForHugePages = hugePage / 16
+
 // useHugePages asks Linux to keep memory that is large enough in huge pages: to
 // look into it, the processor must first find its page, and of thousands of
 // small ones it remembers too few. Unlike MADV_HUGEPAGE this asks once, and
 // nothing of it stays when the memory is free again; where it is refused, all is
-// as it was. What shares the first or the last page is other memory of Go's heap.
-func useHugePages[Word uint64 | atomic.Uint64](memory []Word) {
+// as it was. What shares the first or the last page is other memory of Go's
+// heap. Where the heap ends, none can be had until it has grown: so it reports
+// whether asking again is of no use.
+func useHugePages[Word uint64 | atomic.Uint64](memory []Word) (settled bool) {
 	bytes := uintptr(len(memory)) * wordSize
-	if bytes < hugePage {
-		return
+	if bytes < leastForHugePages {
+		return true
 	}
 	for at := uintptr(0); at < bytes; at += hugePage { // pages that nobody wrote to cannot become one
 		atomic.AddUint64((*uint64)(unsafe.Pointer(&memory[at/wordSize])), 0)
 	}
 	start := uintptr(unsafe.Pointer(unsafe.SliceData(memory)))
+	settled = true
 	for page := start &^ (hugePage - 1); page < start+bytes; page += hugePage {
-		_, _, _ = syscall.Syscall(syscall.SYS_MADVISE, page, hugePage, madvCollapse)
+		_, _, refused := syscall.Syscall(syscall.SYS_MADVISE, page, hugePage, madvCollapse)
+		settled = settled && refused != syscall.EINVAL
 	}
+	return settled
 }

@@ -40,11 +40,18 @@ func tagOf(hash uint64) uint64 { return hash >> placeBits }
 // One writer at a time changes it while others read. A reader may miss a slot
 // that is being moved, and never finds what is not there.
 type table struct {
-	slots []atomic.Uint64
-	taken int
+	slots   []atomic.Uint64
+	taken   int
+	settled bool // in huge pages or not
 }
 
 func newTable(slots int) *table { return &table{slots: make([]atomic.Uint64, slots)} }
+
+func (t *table) settle() {
+	if !t.settled {
+		t.settled = useHugePages(t.slots)
+	}
+}
 
 func (t *table) home(tag uint64) int { return int(tag * uint64(len(t.slots)) >> tagBits) }
 
@@ -136,6 +143,6 @@ func (t *table) enlarged(slots int) *table {
 			larger.insert(s.tag(), s.place())
 		}
 	}
-	useHugePages(larger.slots)
+	larger.settle()
 	return larger
 }
