@@ -235,6 +235,11 @@ func (g *Grant) AuthorizeList() error {
 
 // conclude tells the observers of a decision, and the caller.
 func (g *Grant) conclude(path string, a Action, reason Reason, scopes []Scope) error {
+	switch reason {
+	case "", ReasonNoScope, ReasonMissingAction, ReasonInvalidAction: // decide has seen that it is a name
+	default:
+		path = auditablePath(path)
+	}
 	g.observe(path, a, reason, scopes)
 	switch reason {
 	case "":
@@ -242,7 +247,7 @@ func (g *Grant) conclude(path string, a Action, reason Reason, scopes []Scope) e
 	case ReasonExpired, ReasonSecretEnded:
 		return ErrUnauthenticated
 	default:
-		return &DeniedError{Path: auditablePath(path), Action: a, Reason: reason}
+		return &DeniedError{Path: path, Action: a, Reason: reason}
 	}
 }
 
@@ -295,7 +300,7 @@ func (g *Grant) decide(path string, a Action, explain bool) (Reason, []Scope) {
 	switch {
 	case Action(got).Has(a):
 		return "", nil
-	case got != 0 || rules.Match(path, all) != 0:
+	case got != 0 || rules.Match(path, all&^uint8(a)) != 0:
 		return ReasonMissingAction, nil
 	}
 	return ReasonNoScope, nil
@@ -361,7 +366,7 @@ func (g *Grant) observe(path string, a Action, reason Reason, scopes []Scope) {
 		return
 	}
 	event := g.event(OpAuthorize)
-	event.Path, event.Action, event.Scopes, event.Reason = auditablePath(path), a, scopes, reason
+	event.Path, event.Action, event.Scopes, event.Reason = path, a, scopes, reason
 	if reason != "" {
 		event.Outcome = Denied
 	}

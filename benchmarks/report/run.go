@@ -44,7 +44,7 @@ type measurement struct {
 // libraryMeasurements are those of the library itself.
 var libraryMeasurements = []measurement{
 	{"regtoken", libraryPath, manner{bench: "^Benchmark(Login|LoginTwoCores|GC)$", benchtime: "3000000x", once: true}},
-	{"regtoken", libraryPath, manner{bench: "^BenchmarkMemory$", benchtime: "1x", once: true}},
+	{"regtoken", libraryPath, manner{bench: "^Benchmark(Memory|DecisionCost)$", benchtime: "1x", once: true}},
 	{"pattern", libraryPath + "/internal/pattern", manner{bench: "^Benchmark(SHA256|Set|Cold|Build)$", benchtime: "20ms"}},
 }
 
