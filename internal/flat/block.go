@@ -1,6 +1,8 @@
 package flat
 
 import (
+	"iter"
+	"math/bits"
 	"slices"
 	"sync/atomic"
 )
@@ -33,7 +35,7 @@ func (b *block[V]) record(offset int) Record[V] {
 
 // fits reports whether there is room for a record, and for a value of its own.
 func (b *block[V]) fits(r Record[V]) bool {
-	return r.size() <= len(b.words)-b.taken && len(*b.values.Load()) < maxValues
+	return r.room() <= len(b.words)-b.taken && len(*b.values.Load()) < maxValues
 }
 
 // add copies a record that fits, under these flags, and returns its offset.
@@ -41,8 +43,21 @@ func (b *block[V]) add(r Record[V], flags uint64) (offset int) {
 	offset = b.taken
 	copy(b.words[offset+1:], r.words()[1:])
 	b.words[offset] = uint64(r.header().with(b.share(r.Value()), flags))
-	b.taken += r.size()
+	b.taken += r.room()
 	return offset
+}
+
+// records yields all of them, dead or alive.
+func (b *block[V]) records() iter.Seq[Record[V]] {
+	return func(yield func(Record[V]) bool) {
+		for offset := 0; offset < b.taken; {
+			r := b.record(offset)
+			if !yield(r) {
+				return
+			}
+			offset += r.room()
+		}
+	}
 }
 
 // share returns the place of the value among those of the block.
@@ -123,6 +138,9 @@ func (bs *blocks[V]) makeNumbers() bool {
 	bs.byNumber.Store(&numbers)
 	return true
 }
+
+// placeBits returns how many bits the place of any record has.
+func (bs *blocks[V]) placeBits() int { return offsetBits + bits.Len(uint(len(*bs.byNumber.Load())-1)) }
 
 // last returns the number of the block that is appended to, 0 if there is
 // none.

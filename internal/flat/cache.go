@@ -3,6 +3,7 @@ package flat
 import (
 	"hash/maphash"
 	"sync/atomic"
+	"unsafe"
 )
 
 const (
@@ -63,7 +64,7 @@ type Memory struct {
 // Memory returns what the cache takes.
 func (c *Cache[V]) Memory() Memory {
 	m := Memory{
-		Tables:  (len(c.byKey.Load().slots) + len(c.byID.Load().slots)) * wordSize,
+		Tables:  (len(c.byKey.Load().slots) + len(c.byID.Load().slots)) * slotSize,
 		Records: (c.words - c.deadWords) * wordSize,
 	}
 	for _, number := range c.blocks.order {
@@ -94,15 +95,15 @@ type Hash uint64
 
 // Hash returns the hash of a key, while the slot it leads to is under way.
 func (c *Cache[V]) Hash(k Key) Hash {
-	tag := c.keyTag(k)
-	c.byKey.Load().prefetch(tag)
-	return Hash(tag)
+	h := k.hash(c.seed)
+	c.byKey.Load().prefetch(h)
+	return Hash(h)
 }
 
 // A Lookup is a search for a key that has begun, while the record is under way.
 type Lookup[V any] struct {
 	table *table
-	at    int // where the first slot with the tag stands
+	at    int // where the first slot with the hash's tag stands
 	slot  slot
 	block *block[V] // that it leads to, nil if it leads nowhere
 }
@@ -114,10 +115,10 @@ func (c *Cache[V]) Begin(h Hash) Lookup[V] {
 	if l.slot, l.at = l.table.seek(uint64(h), l.table.home(uint64(h))); l.slot == 0 {
 		return l
 	}
-	p := l.slot.place()
+	p := l.table.place(l.slot)
 	if b := c.blocks.at(p.number()); b != nil && p.offset() < len(b.words) {
 		l.block = b
-		prefetch(&b.words[p.offset()])
+		prefetch(unsafe.Pointer(&b.words[p.offset()]))
 	}
 	return l
 }
@@ -125,7 +126,7 @@ func (c *Cache[V]) Begin(h Hash) Lookup[V] {
 // End returns what Get does. The key is the one whose hash Begin was given.
 func (c *Cache[V]) End(k Key, l Lookup[V]) Record[V] {
 	if l.block != nil && c.leads(&c.byKey, l.table, l.at, l.slot) {
-		if r := l.block.record(l.slot.place().offset()); r.hasKey(k) {
+		if r := l.block.record(l.table.place(l.slot).offset()); r.hasKey(k) {
 			r.payload = r.offset + 1 + int32(k.words()) // as it is, but known without waiting for memory
 			r.use()
 			return r
@@ -144,11 +145,11 @@ func (c *Cache[V]) leads(current *atomic.Pointer[table], t *table, i int, s slot
 }
 
 func (c *Cache[V]) findKey(k Key) (Record[V], place) {
-	t, tag := c.byKey.Load(), c.keyTag(k)
-	for i := t.home(tag); ; i = t.after(i) {
+	t, h := c.byKey.Load(), k.hash(c.seed)
+	for i := t.home(h); ; i = t.after(i) {
 		var r Record[V]
 		var p place
-		r, p, t, i = c.candidate(&c.byKey, t, tag, i)
+		r, p, t, i = c.candidate(&c.byKey, t, h, i)
 		if r.IsNone() || r.hasKey(k) {
 			return r, p
 		}
@@ -156,40 +157,42 @@ func (c *Cache[V]) findKey(k Key) (Record[V], place) {
 }
 
 func (c *Cache[V]) findID(id ID) (Record[V], place) {
-	tag, t := c.idTag(id), c.byID.Load()
-	for i := t.home(tag); ; i = t.after(i) {
+	t, h := c.byID.Load(), hashID(c.seed, id)
+	for i := t.home(h); ; i = t.after(i) {
 		var r Record[V]
 		var p place
-		r, p, t, i = c.candidate(&c.byID, t, tag, i)
+		r, p, t, i = c.candidate(&c.byID, t, h, i)
 		if r.IsNone() || r.ID() == id {
 			return r, p
 		}
 	}
 }
 
-// candidate returns the next record in a table whose hash has the tag, from i
-// on, and where its slot stands; the zero Record if there is none. If the table
-// is changed meanwhile, it begins again with the one that is current then.
-func (c *Cache[V]) candidate(current *atomic.Pointer[table], t *table, tag uint64, i int) (Record[V], place, *table, int) {
+// candidate returns the next record in a table whose hash has the tag of this
+// one, from i on, and where its slot stands; the zero Record if there is none.
+// If the table is changed meanwhile, it begins again with the one that is
+// current then.
+func (c *Cache[V]) candidate(current *atomic.Pointer[table], t *table, hash uint64, i int) (Record[V], place, *table, int) {
 	for {
 		var s slot
-		s, i = t.seek(tag, i)
+		s, i = t.seek(hash, i)
 		if s == 0 {
 			return Record[V]{}, 0, t, i
 		}
-		p := s.place()
+		p := t.place(s)
 		b := c.blocks.at(p.number())
 		if b != nil && c.leads(current, t, i, s) {
 			return b.record(p.offset()), p, t, i
 		}
 		t = current.Load()
-		i = t.home(tag)
+		i = t.home(hash)
 	}
 }
 
-func (c *Cache[V]) keyTag(k Key) uint64 { return tagOf(k.hash(c.seed)) }
+func (c *Cache[V]) hashKeyAt(p place) uint64 { return c.recordAt(p).hashKey(c.seed) }
+func (c *Cache[V]) hashIDAt(p place) uint64  { return hashID(c.seed, c.recordAt(p).ID()) }
 
-func (c *Cache[V]) idTag(id ID) uint64 { return tagOf(maphash.Bytes(c.seed, id[:])) }
+func (c *Cache[V]) recordAt(p place) Record[V] { return c.blocks.at(p.number()).record(p.offset()) }
 
 // HasRoom reports whether Put would keep the record and make no other leave for
 // want of room. Like Put, it may not be called beside another such method.
@@ -199,7 +202,13 @@ func (c *Cache[V]) HasRoom(r Record[V]) bool { return c.weight+c.weigh(r) <= c.l
 // unless it weighs more than all may.
 func (c *Cache[V]) Put(r Record[V]) {
 	k := r.Key()
-	if old, p := c.findKey(k); !old.IsNone() {
+	old, p := c.findKey(k)
+	if !old.IsNone() {
+		if old.ID() == r.ID() && c.weight-c.weigh(old)+c.weigh(r) <= c.limit && c.supersede(old, p, r, 0) {
+			c.weight += c.weigh(r) - c.weigh(old)
+			c.compact()
+			return
+		}
 		c.remove(old, p)
 	}
 	c.Remove(r.ID())
@@ -209,14 +218,13 @@ func (c *Cache[V]) Put(r Record[V]) {
 	for c.weight+c.weigh(r) > c.limit {
 		c.evict()
 	}
+	c.makeRoom()
 	p, ok := c.add(r, 0)
 	if !ok {
 		return
 	}
-	c.makeRoom(&c.byKey)
-	c.makeRoom(&c.byID)
-	c.byKey.Load().insert(c.keyTag(k), p)
-	c.byID.Load().insert(c.idTag(r.ID()), p)
+	c.byKey.Load().insert(k.hash(c.seed), p)
+	c.byID.Load().insert(hashID(c.seed, r.ID()), p)
 	c.weight += c.weigh(r)
 	c.count.Add(1)
 }
@@ -231,8 +239,8 @@ func (c *Cache[V]) Remove(id ID) {
 // Clear forgets all records.
 func (c *Cache[V]) Clear() {
 	slots := min(smallestTable, c.mostSlots())
-	c.byKey.Store(newTable(slots))
-	c.byID.Store(newTable(slots))
+	c.byKey.Store(newTable(slots, offsetBits, c.hashKeyAt))
+	c.byID.Store(newTable(slots, offsetBits, c.hashIDAt))
 	c.blocks.clear() // only now: who has found an old table unchanged may look there
 	c.weight, c.words, c.deadWords, c.hand = 0, 0, 0, 0
 	c.count.Store(0)
@@ -242,27 +250,51 @@ func (c *Cache[V]) Clear() {
 // 1 at least.
 func (c *Cache[V]) mostSlots() int { return slotsFor(c.limit) }
 
-// makeRoom enlarges a table that is too full for another slot.
-func (c *Cache[V]) makeRoom(current *atomic.Pointer[table]) {
-	if t := current.Load(); t.isFull() {
-		current.Store(t.enlarged(min(2*len(t.slots), c.mostSlots())))
+// makeRoom enlarges tables that are too full for another record.
+func (c *Cache[V]) makeRoom() {
+	if t := c.byKey.Load(); t.isFull() {
+		c.rebuild(min(2*len(t.slots), c.mostSlots()))
 	}
+}
+
+// rebuild makes tables of so many slots, of what is alive in the blocks.
+func (c *Cache[V]) rebuild(slots int) {
+	placeBits := c.blocks.placeBits()
+	byKey := newTable(slots, placeBits, c.hashKeyAt)
+	byID := newTable(slots, placeBits, c.hashIDAt)
+	for _, number := range c.blocks.order {
+		for r := range c.blocks.at(number).records() {
+			if !r.is(flagDead) {
+				p := newPlace(number, int(r.offset))
+				byKey.insert(r.hashKey(c.seed), p)
+				byID.insert(hashID(c.seed, r.ID()), p)
+			}
+		}
+	}
+	byKey.settle()
+	byID.settle()
+	c.byKey.Store(byKey)
+	c.byID.Store(byID)
 }
 
 // remove forgets a record.
 func (c *Cache[V]) remove(r Record[V], p place) {
-	k := r.Key()
-	c.byKey.Load().remove(c.keyTag(k), p)
-	c.byID.Load().remove(c.idTag(r.ID()), p)
+	c.byKey.Load().remove(r.hashKey(c.seed), p)
+	c.byID.Load().remove(hashID(c.seed, r.ID()), p)
 	c.weight -= c.weigh(r)
 	c.count.Add(-1)
 	c.bury(r)
+	c.compact()
+}
+
+// compact moves some records, while much of the memory is dead.
+func (c *Cache[V]) compact() {
 	for range compactSteps {
 		if c.deadWords <= c.words/2+smallestBlock {
 			return
 		}
 		if r, p := c.oldest(); !r.IsNone() {
-			c.move(r, p, r.flags())
+			c.supersede(r, p, r, r.flags())
 		}
 	}
 }
@@ -270,7 +302,7 @@ func (c *Cache[V]) remove(r Record[V], p place) {
 // bury notes that no table leads to a record any more.
 func (c *Cache[V]) bury(r Record[V]) {
 	r.set(flagDead)
-	c.deadWords += r.size()
+	c.deadWords += r.room()
 }
 
 // evict forgets the oldest record that was not used since it was put, or since
@@ -278,7 +310,7 @@ func (c *Cache[V]) bury(r Record[V]) {
 func (c *Cache[V]) evict() {
 	r, p := c.oldest()
 	for chances := maxChances; r.is(flagUsed) && chances > 0; chances-- {
-		c.move(r, p, r.flags()&^flagUsed)
+		c.supersede(r, p, r, r.flags()&^flagUsed)
 		r, p = c.oldest()
 	}
 	c.remove(r, p)
@@ -296,7 +328,7 @@ func (c *Cache[V]) oldest() (Record[V], place) {
 			if !r.is(flagDead) {
 				return r, newPlace(number, c.hand)
 			}
-			c.hand += r.size()
+			c.hand += r.room()
 		}
 		c.blocks.dropOldest()
 		c.words -= b.taken
@@ -306,16 +338,17 @@ func (c *Cache[V]) oldest() (Record[V], place) {
 	return Record[V]{}, 0
 }
 
-// move puts a record at the end, if there is room.
-func (c *Cache[V]) move(r Record[V], from place, flags uint64) {
+// supersede puts a record at the end, if there is room, under these flags. It
+// takes the place of an old one with its key and ID, or is that itself.
+func (c *Cache[V]) supersede(old Record[V], from place, r Record[V], flags uint64) bool {
 	to, ok := c.add(r, flags)
 	if !ok {
-		return
+		return false
 	}
-	k := r.Key()
-	c.byKey.Load().move(c.keyTag(k), from, to)
-	c.byID.Load().move(c.idTag(r.ID()), from, to)
-	c.bury(r)
+	c.byKey.Load().move(old.hashKey(c.seed), from, to)
+	c.byID.Load().move(hashID(c.seed, old.ID()), from, to)
+	c.bury(old)
+	return true
 }
 
 // add copies a record to the end; false if there is no room for more blocks.
@@ -323,12 +356,15 @@ func (c *Cache[V]) add(r Record[V], flags uint64) (place, bool) {
 	b := c.blocks.at(c.blocks.last())
 	if b == nil || !b.fits(r) {
 		c.seal(b)
-		b = newBlock[V](max(r.size(), min(max(smallestBlock, c.words), blockWords)))
+		b = newBlock[V](max(r.room(), min(max(smallestBlock, c.words), blockWords)))
 		if !c.blocks.add(b) {
 			return 0, false
 		}
+		if t := c.byKey.Load(); t.placeBits < c.blocks.placeBits() {
+			c.rebuild(len(t.slots))
+		}
 	}
-	c.words += r.size()
+	c.words += r.room()
 	return newPlace(c.blocks.last(), b.add(r, flags)), true
 }
 

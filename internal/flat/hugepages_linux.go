@@ -23,13 +23,14 @@ const leastForHugePages = hugePage / 16
 // as it was. What shares the first or the last page is other memory of Go's
 // heap. Where the heap ends, none can be had until it has grown: so it reports
 // whether asking again is of no use.
-func useHugePages[Word uint64 | atomic.Uint64](memory []Word) (settled bool) {
-	bytes := uintptr(len(memory)) * wordSize
+func useHugePages[Word uint64 | atomic.Uint32](memory []Word) (settled bool) {
+	size := unsafe.Sizeof(memory[0])
+	bytes := uintptr(len(memory)) * size
 	if bytes < leastForHugePages {
 		return true
 	}
 	for at := uintptr(0); at < bytes; at += hugePage { // pages that nobody wrote to cannot become one
-		atomic.AddUint64((*uint64)(unsafe.Pointer(&memory[at/wordSize])), 0)
+		atomic.AddUint32((*uint32)(unsafe.Pointer(&memory[at/size])), 0)
 	}
 	start := uintptr(unsafe.Pointer(unsafe.SliceData(memory)))
 	settled = true

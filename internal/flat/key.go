@@ -1,8 +1,10 @@
 package flat
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
+	"unsafe"
 )
 
 const (
@@ -23,12 +25,19 @@ func (k Key) Fits() bool { return len(k.First) <= MaxText && len(k.Second) <= Ma
 func (k Key) words() int { return wordsFor(len(k.First)) + wordsFor(len(k.Second)) }
 
 func (k Key) hash(seed maphash.Seed) uint64 {
-	h := maphash.String(seed, k.Second)
-	if k.First != "" {
-		h ^= bits.RotateLeft64(maphash.String(seed, k.First), 1)
+	return hashTexts(seed, bytesOf(k.First), bytesOf(k.Second))
+}
+
+func hashTexts(seed maphash.Seed, first, second []byte) uint64 {
+	h := maphash.Bytes(seed, second)
+	if len(first) > 0 {
+		h ^= bits.RotateLeft64(maphash.Bytes(seed, first), 1)
 	}
 	return h
 }
+
+// bytesOf returns the bytes of a text where they lie. They must not be changed.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 func wordsFor(bytes int) int { return (bytes + wordSize - 1) / wordSize }
 
@@ -76,14 +85,21 @@ func isText(words []uint64, s string) bool {
 	return len(s)%wordSize == 0 || words[n] == lastWord(s)
 }
 
+// appendText appends the text of so many bytes that words begin with.
+func appendText(text []byte, words []uint64, size int) []byte {
+	end := len(text) + size
+	for _, word := range words[:wordsFor(size)] {
+		text = binary.LittleEndian.AppendUint64(text, word)
+	}
+	return text[:end]
+}
+
 // textOf returns the text of so many bytes that words begin with.
 func textOf(words []uint64, size int) string {
-	text := make([]byte, size)
-	for i := range text {
-		text[i] = byte(words[i/wordSize] >> (8 * (i % wordSize)))
-	}
-	return string(text)
+	return string(appendText(make([]byte, 0, MaxText+wordSize), words, size))
 }
 
 // An ID is what a record can be looked up by as well.
 type ID = [16]byte
+
+func hashID(seed maphash.Seed, id ID) uint64 { return maphash.Bytes(seed, id[:]) }

@@ -2,8 +2,10 @@
 
 package flat
 
+import "unsafe"
+
 // prefetch tells the processor that two cache lines are about to be read, that
-// of the word and the next, and does not wait for them.
+// of the address and the next, and does not wait for them.
 //
 //go:noescape
-func prefetch(word *uint64)
+func prefetch(address unsafe.Pointer)

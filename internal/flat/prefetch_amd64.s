@@ -1,8 +1,8 @@
 #include "textflag.h"
 
-// func prefetch(word *uint64)
+// func prefetch(address unsafe.Pointer)
 TEXT ·prefetch(SB), NOSPLIT, $0-8
-	MOVQ word+0(FP), AX
+	MOVQ address+0(FP), AX
 	PREFETCHT0 (AX)
 	PREFETCHT0 64(AX)
 	RET

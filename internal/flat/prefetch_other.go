@@ -2,5 +2,7 @@
 
 package flat
 
+import "unsafe"
+
 // prefetch does nothing where there is no instruction for it at hand.
-func prefetch(*uint64) {}
+func prefetch(unsafe.Pointer) {}

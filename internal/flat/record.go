@@ -2,6 +2,7 @@ package flat
 
 import (
 	"encoding/binary"
+	"hash/maphash"
 	"sync/atomic"
 )
 
@@ -86,6 +87,9 @@ func (r Record[V]) header() header { return header(atomic.LoadUint64(&r.block.wo
 // size returns how many words the record has.
 func (r Record[V]) size() int { return r.header().size() }
 
+// room returns how many words it takes in a block.
+func (r Record[V]) room() int { return (r.size() + unit - 1) / unit * unit }
+
 func (r Record[V]) words() []uint64 { return r.block.words[r.offset:][:r.size()] }
 
 // tail returns the words behind the payload.
@@ -125,6 +129,15 @@ func (r Record[V]) ID() (id ID) {
 func (r Record[V]) Key() Key {
 	h, words := r.header(), r.words()[1:]
 	return Key{First: textOf(words, h.first()), Second: textOf(words[wordsFor(h.first()):], h.second())}
+}
+
+// hashKey returns the hash of the key.
+func (r Record[V]) hashKey(seed maphash.Seed) uint64 {
+	h, words := r.header(), r.words()[1:]
+	var first, second [MaxText + wordSize]byte // so that nothing is allocated
+	return hashTexts(seed,
+		appendText(first[:0], words, h.first()),
+		appendText(second[:0], words[wordsFor(h.first()):], h.second()))
 }
 
 // KeyBegins reports whether first is the first text of the key.

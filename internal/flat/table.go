@@ -1,51 +1,51 @@
 package flat
 
 import (
+	"math/bits"
 	"sync/atomic"
 	"unsafe"
 )
 
-// A slot of a table says where a record begins, and bits of its hash. The zero
-// slot is free.
-type slot uint64
-
 const (
-	offsetBits = 19 // of words in a block
-	numberBits = 15 // of blocks; there is no block 0
-	tagBits    = 64 - numberBits - offsetBits
-	placeBits  = numberBits + offsetBits
+	unit       = 2  // words: records begin at multiples of it
+	offsetBits = 18 // of units in a block
+	numberBits = 14 // of blocks; there is no block 0
 
-	blockWords = 1 << offsetBits
+	blockWords = unit << offsetBits
 	maxBlocks  = 1 << numberBits
 )
 
 // A place is where a record begins: the number of its block, and its offset.
-type place uint64
+type place uint32
 
-func newPlace(number, offset int) place { return place(number)<<offsetBits | place(offset) }
+func newPlace(number, offset int) place { return place(number<<offsetBits | offset/unit) }
 
 func (p place) number() int { return int(p >> offsetBits) }
-func (p place) offset() int { return int(p & (blockWords - 1)) }
+func (p place) offset() int { return int(p&(1<<offsetBits-1)) * unit }
 
-func (s slot) place() place { return place(s & (1<<placeBits - 1)) }
-func (s slot) tag() uint64  { return uint64(s >> placeBits) }
+// A slot of a table has a place, and above it a tag: as much of the record's
+// hash as there is room for. The zero slot is free.
+type slot uint32
 
-// tagOf returns the bits of a hash that a slot keeps.
-func tagOf(hash uint64) uint64 { return hash >> placeBits }
+const slotSize = 4
 
-// A table is a hash table of places, open-addressed with linear probing. The
-// tag alone says where a slot belongs, so that a table is enlarged without
-// looking at a record, and in the order of memory.
+// A table is a hash table of places, open-addressed with linear probing. A slot
+// is half a word, so that more of them are in the processor's cache; what else
+// is to be known of a hash the record tells.
 //
 // One writer at a time changes it while others read. A reader may miss a slot
 // that is being moved, and never finds what is not there.
 type table struct {
-	slots   []atomic.Uint64
-	taken   int
-	settled bool // in huge pages or not
+	slots     []atomic.Uint32
+	placeBits int
+	hashOf    func(place) uint64 // of a record
+	taken     int
+	settled   bool // in huge pages or not
 }
 
-func newTable(slots int) *table { return &table{slots: make([]atomic.Uint64, slots)} }
+func newTable(slots, placeBits int, hashOf func(place) uint64) *table {
+	return &table{slots: make([]atomic.Uint32, slots), placeBits: placeBits, hashOf: hashOf}
+}
 
 func (t *table) settle() {
 	if !t.settled {
@@ -53,7 +53,16 @@ func (t *table) settle() {
 	}
 }
 
-func (t *table) home(tag uint64) int { return int(tag * uint64(len(t.slots)) >> tagBits) }
+// home returns where the slots of a hash begin. It goes by the highest bits, the
+// tag by the lowest.
+func (t *table) home(hash uint64) int {
+	i, _ := bits.Mul64(hash, uint64(len(t.slots)))
+	return int(i)
+}
+
+func (t *table) tag(hash uint64) slot { return slot(hash << t.placeBits) }
+
+func (t *table) place(s slot) place { return place(s & (1<<t.placeBits - 1)) }
 
 func (t *table) after(i int) int {
 	if i++; i < len(t.slots) {
@@ -64,51 +73,50 @@ func (t *table) after(i int) int {
 
 func (t *table) at(i int) slot { return slot(t.slots[i].Load()) }
 
-// prefetch tells the processor that the slots at home of a tag are about to be
+// prefetch tells the processor that the slots at home of a hash are about to be
 // read.
-func (t *table) prefetch(tag uint64) {
-	prefetch((*uint64)(unsafe.Pointer(&t.slots[t.home(tag)])))
-}
+func (t *table) prefetch(hash uint64) { prefetch(unsafe.Pointer(&t.slots[t.home(hash)])) }
 
-// seek returns the next slot of the tag, from i on, and where it stands; the
-// zero slot if there is none.
-func (t *table) seek(tag uint64, i int) (slot, int) {
+// seek returns the next slot with the tag of the hash, from i on, and where it
+// stands; the zero slot if there is none.
+func (t *table) seek(hash uint64, i int) (slot, int) {
+	tag := t.tag(hash)
 	for ; ; i = t.after(i) {
-		if s := t.at(i); s == 0 || s.tag() == tag {
+		if s := t.at(i); s == 0 || (s^tag)>>t.placeBits == 0 {
 			return s, i
 		}
 	}
 }
 
-// insert adds a slot. The table must have room.
-func (t *table) insert(tag uint64, p place) {
-	i := t.home(tag)
+// insert adds a record. The table must have room.
+func (t *table) insert(hash uint64, p place) {
+	i := t.home(hash)
 	for t.at(i) != 0 {
 		i = t.after(i)
 	}
-	t.slots[i].Store(tag<<placeBits | uint64(p))
+	t.slots[i].Store(uint32(t.tag(hash) | slot(p)))
 	t.taken++
 }
 
-// find returns where the slot of a tag and place stands, which must be there.
-func (t *table) find(tag uint64, p place) int {
-	s, i := t.seek(tag, t.home(tag))
-	for s.place() != p {
-		s, i = t.seek(tag, t.after(i))
+// find returns where the slot of a hash and place stands, which must be there.
+func (t *table) find(hash uint64, p place) int {
+	i, s := t.home(hash), t.tag(hash)|slot(p)
+	for t.at(i) != s {
+		i = t.after(i)
 	}
 	return i
 }
 
-// remove takes the slot of a tag and place out, and closes the gap.
-func (t *table) remove(tag uint64, p place) {
-	gap := t.find(tag, p)
+// remove takes the slot of a hash and place out, and closes the gap.
+func (t *table) remove(hash uint64, p place) {
+	gap := t.find(hash, p)
 	for i := t.after(gap); ; i = t.after(i) {
 		s := t.at(i)
 		if s == 0 {
 			break
 		}
-		if t.distance(t.home(s.tag()), i) >= t.distance(gap, i) {
-			t.slots[gap].Store(uint64(s))
+		if t.distance(t.home(t.hashOf(t.place(s))), i) >= t.distance(gap, i) {
+			t.slots[gap].Store(uint32(s))
 			gap = i
 		}
 	}
@@ -125,24 +133,22 @@ func (t *table) distance(from, to int) int {
 }
 
 // move changes the place that a slot leads to.
-func (t *table) move(tag uint64, from, to place) {
-	t.slots[t.find(tag, from)].Store(tag<<placeBits | uint64(to))
+func (t *table) move(hash uint64, from, to place) {
+	t.slots[t.find(hash, from)].Store(uint32(t.tag(hash) | slot(to)))
 }
 
+// sparseSlots is up to where a table is kept sparse, so that the first slot that
+// is looked at is nearly always the one: it fits in the processor's nearest
+// cache. A larger one is kept dense, so that more of it fits in the next.
+const sparseSlots = 1 << 14
+
 // slotsFor returns how many slots a table needs that never holds more records.
-func slotsFor(records int) int { return records + records/3 + 2 }
+func slotsFor(records int) int { return max(records+records/3+2, min(4*records, sparseSlots)) }
 
 // isFull reports whether a table must be enlarged before the next insert.
-func (t *table) isFull() bool { return 4*(t.taken+1) > 3*len(t.slots) }
-
-// enlarged returns a copy of the table with another number of slots.
-func (t *table) enlarged(slots int) *table {
-	larger := newTable(slots)
-	for i := range t.slots {
-		if s := t.at(i); s != 0 {
-			larger.insert(s.tag(), s.place())
-		}
+func (t *table) isFull() bool {
+	if len(t.slots) < sparseSlots {
+		return 4*(t.taken+1) > len(t.slots)
 	}
-	larger.settle()
-	return larger
+	return 4*(t.taken+1) > 3*len(t.slots)
 }

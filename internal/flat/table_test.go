@@ -7,50 +7,68 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTable puts a table beside a map, with few tags, so that many records
-// share one, and with tags that lie close together at both ends.
+// TestTable puts a table beside a map, with few hashes, so that many records
+// share one, or a tag, and with hashes that lie close together at both ends.
 func TestTable(t *testing.T) {
 	for seed := range uint64(15) {
 		random := rand.New(rand.NewPCG(seed, 0))
-		table := newTable(16)
-		want := map[place]uint64{}
-		next := place(0)
+		placeBits := offsetBits + int(seed)
+		hashes := map[place]uint64{}
+		hashOf := func(p place) uint64 { return hashes[p] }
+		table := newTable(16, placeBits, hashOf)
+		next := 0
+		newHash := func() uint64 {
+			hash := uint64(random.IntN(8))<<60 | uint64(random.IntN(4))
+			if random.IntN(2) == 0 {
+				return ^hash
+			}
+			return hash
+		}
 		for range 2000 {
 			if random.IntN(5) < 3 {
 				if table.isFull() {
-					table = table.enlarged(2 * len(table.slots))
+					table = newTable(2*len(table.slots), placeBits, hashOf)
+					for p, hash := range hashes {
+						table.insert(hash, p)
+					}
 				}
 				next++
-				tag := uint64(random.IntN(8))
-				if random.IntN(2) == 0 {
-					tag = 1<<tagBits - 1 - tag
-				}
-				want[newPlace(int(next), 1)] = tag
-				table.insert(tag, newPlace(int(next), 1))
+				p := newPlace(next%(1<<(placeBits-offsetBits)), unit*next)
+				hashes[p] = newHash()
+				table.insert(hashes[p], p)
 				continue
 			}
-			for p, tag := range want {
+			for p, hash := range hashes {
 				if random.IntN(2) == 0 {
-					table.remove(tag, p)
+					table.remove(hash, p)
 				} else {
-					moved := newPlace(p.number(), 2+p.offset())
-					table.move(tag, p, moved)
-					want[moved] = tag
+					moved := newPlace(p.number(), p.offset()^blockWords/2)
+					if _, taken := hashes[moved]; taken {
+						break
+					}
+					table.move(hash, p, moved)
+					hashes[moved] = hash
 				}
-				delete(want, p)
+				delete(hashes, p)
 				break
 			}
 		}
-		require.Equal(t, len(want), table.taken)
-		got := map[place]uint64{}
-		for tag := range uint64(8) {
-			for _, tag := range []uint64{tag, 1<<tagBits - 1 - tag} {
-				for s, i := table.seek(tag, table.home(tag)); s != 0; s, i = table.seek(tag, table.after(i)) {
-					got[s.place()] = s.tag()
-				}
+		require.Equal(t, len(hashes), table.taken)
+		for p, hash := range hashes {
+			s, i := table.seek(hash, table.home(hash))
+			for s != 0 && table.place(s) != p {
+				s, i = table.seek(hash, table.after(i))
+			}
+			require.NotZero(t, s, "lost")
+		}
+		slots := 0
+		for i := range table.slots {
+			if s := table.at(i); s != 0 {
+				slots++
+				require.Contains(t, hashes, table.place(s))
 			}
 		}
-		require.Equal(t, want, got)
+		require.Equal(t, len(hashes), slots)
 	}
 }
 
