@@ -236,7 +236,7 @@ func (g *Grant) AuthorizeList() error {
 // conclude tells the observers of a decision, and the caller.
 func (g *Grant) conclude(path string, a Action, reason Reason, scopes []Scope) error {
 	switch reason {
-	case "", ReasonNoScope, ReasonMissingAction, ReasonInvalidAction: // decide has seen that it is a name
+	case "", ReasonNoScope, ReasonMissingAction, ReasonInvalidAction: // it is a name, as decide has seen, or there is none
 	default:
 		path = auditablePath(path)
 	}

@@ -16,14 +16,12 @@ type block[V any] struct {
 
 	taken  int
 	places map[*V]int // of values, while the block is the last
-
-	settled bool // in huge pages or not
 }
 
 func newBlock[V any](words int) *block[V] {
 	b := &block[V]{words: make([]uint64, words), places: make(map[*V]int)}
 	b.values.Store(new([]*V))
-	b.settle()
+	useHugePages(b.words)
 	return b
 }
 
@@ -73,12 +71,6 @@ func (b *block[V]) share(v *V) int {
 	return i
 }
 
-func (b *block[V]) settle() {
-	if !b.settled {
-		b.settled = useHugePages(b.words)
-	}
-}
-
 // seal gives back what only the last block needs.
 func (b *block[V]) seal() {
 	b.places = nil
@@ -110,16 +102,15 @@ func (bs *blocks[V]) at(number int) *block[V] {
 	return numbers[number].Load()
 }
 
-// add begins a new block; false if there is no number for it.
-func (bs *blocks[V]) add(b *block[V]) bool {
-	if len(bs.free) == 0 && !bs.makeNumbers() {
-		return false
-	}
+// hasNumber reports whether there is a number for another block.
+func (bs *blocks[V]) hasNumber() bool { return len(bs.free) > 0 || bs.makeNumbers() }
+
+// add begins a new block. There must be a number for it.
+func (bs *blocks[V]) add(b *block[V]) {
 	number := bs.free[len(bs.free)-1]
 	bs.free = bs.free[:len(bs.free)-1]
 	(*bs.byNumber.Load())[number].Store(b)
 	bs.order = append(bs.order, number)
-	return true
 }
 
 // makeNumbers doubles how many numbers there are.

@@ -125,7 +125,7 @@ func (c *Cache[V]) Begin(h Hash) Lookup[V] {
 
 // End returns what Get does. The key is the one whose hash Begin was given.
 func (c *Cache[V]) End(k Key, l Lookup[V]) Record[V] {
-	if l.block != nil && c.leads(&c.byKey, l.table, l.at, l.slot) {
+	if l.block != nil && c.leads(&c.byKey, l.table, l.at, l.slot, l.block) {
 		if r := l.block.record(l.table.place(l.slot).offset()); r.hasKey(k) {
 			r.payload = r.offset + 1 + int32(k.words()) // as it is, but known without waiting for memory
 			r.use()
@@ -135,13 +135,16 @@ func (c *Cache[V]) End(k Key, l Lookup[V]) Record[V] {
 	return c.Get(k)
 }
 
-// leads reports whether a slot still stands in a table that is still in use.
+// leads reports whether a slot that was seen leads to a block that its number was
+// found to have: whether it still stands in a table that is still in use, and
+// the block is in use after that, too.
 //
-// Numbers of blocks are used again. So a block counts only if, after it was
-// found, the slot that led there still did: what a slot leads to goes out of use
-// only after the slot.
-func (c *Cache[V]) leads(current *atomic.Pointer[table], t *table, i int, s slot) bool {
-	return t.at(i) == s && current.Load() == t
+// Numbers of blocks are used again, by other blocks, so what a number has when it
+// is looked up may be older or newer than the slot. A block that is out of use
+// stays out of it: one that was in use before and after the slot stood was in use
+// then, and what a slot leads to goes out of use only after the slot.
+func (c *Cache[V]) leads(current *atomic.Pointer[table], t *table, i int, s slot, b *block[V]) bool {
+	return t.at(i) == s && current.Load() == t && c.blocks.at(t.place(s).number()) == b
 }
 
 func (c *Cache[V]) findKey(k Key) (Record[V], place) {
@@ -181,7 +184,7 @@ func (c *Cache[V]) candidate(current *atomic.Pointer[table], t *table, hash uint
 		}
 		p := t.place(s)
 		b := c.blocks.at(p.number())
-		if b != nil && c.leads(current, t, i, s) {
+		if b != nil && c.leads(current, t, i, s, b) {
 			return b.record(p.offset()), p, t, i
 		}
 		t = current.Load()
@@ -271,8 +274,6 @@ func (c *Cache[V]) rebuild(slots int) {
 			}
 		}
 	}
-	byKey.settle()
-	byID.settle()
 	c.byKey.Store(byKey)
 	c.byID.Store(byID)
 }
@@ -355,26 +356,18 @@ func (c *Cache[V]) supersede(old Record[V], from place, r Record[V], flags uint6
 func (c *Cache[V]) add(r Record[V], flags uint64) (place, bool) {
 	b := c.blocks.at(c.blocks.last())
 	if b == nil || !b.fits(r) {
-		c.seal(b)
-		b = newBlock[V](max(r.room(), min(max(smallestBlock, c.words), blockWords)))
-		if !c.blocks.add(b) {
+		if !c.blocks.hasNumber() {
 			return 0, false
 		}
+		if b != nil {
+			b.seal()
+		}
+		b = newBlock[V](max(r.room(), min(max(smallestBlock, c.words), blockWords)))
+		c.blocks.add(b)
 		if t := c.byKey.Load(); t.placeBits < c.blocks.placeBits() {
 			c.rebuild(len(t.slots))
 		}
 	}
 	c.words += r.room()
 	return newPlace(c.blocks.last(), b.add(r, flags)), true
-}
-
-// seal ends the last block, if there is one, before another begins. Go's heap
-// has grown since it did.
-func (c *Cache[V]) seal(last *block[V]) {
-	if last != nil {
-		last.seal()
-		last.settle()
-	}
-	c.byKey.Load().settle()
-	c.byID.Load().settle()
 }

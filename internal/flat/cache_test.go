@@ -102,6 +102,34 @@ func run(t *testing.T, steps []byte) {
 		}
 	}
 	m.check(t, c, most)
+	require.Empty(t, flat.Fault(c))
+}
+
+// TestWrittenMeanwhile: what is found is as of the end.
+func TestWrittenMeanwhile(t *testing.T) {
+	c, k := flat.New(1000, weigh), keyOf(1)
+	for _, write := range []func(){
+		func() {
+			for i := 2; i < 1000; i++ { // there is a new table
+				c.Put(newRecord(i, 1, 1, nil))
+			}
+			c.Put(newRecord(1, 2, 1, nil))
+		},
+		func() { c.Put(newRecord(1, 2, 1, nil)) },
+		func() { c.Remove(idOf(1)) },
+		c.Clear,
+		func() { c.Put(flat.NewRecord(k, idOf(2), 3, []uint64{1}, (*value)(nil))) },
+		func() {
+			for i := 2; i < 3000; i++ { // it is evicted
+				c.Put(newRecord(i, 1, 1, nil))
+			}
+		},
+	} {
+		c.Put(newRecord(1, 1, 1, nil))
+		l := c.Begin(c.Hash(k))
+		write()
+		require.Equal(t, c.Get(k), c.End(k, l))
+	}
 }
 
 // TestManyValues: a block has room for more of the smallest records than a header

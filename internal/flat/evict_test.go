@@ -40,17 +40,47 @@ func TestLimit(t *testing.T) {
 // TestUsedStay: those looked up between two inserts are not evicted.
 func TestUsedStay(t *testing.T) {
 	const limit, used = 100, 10
-	c := flat.New(limit, weigh)
-	for i := range 50 * limit {
-		c.Put(newRecord(i, 1, 1, nil))
-		for often := range min(i+1, used) {
-			if c.Get(keyOf(often)).IsNone() {
-				t.Fatal(often, "was evicted")
+	for _, get := range []func(*flat.Cache[value], int) flat.Record[value]{
+		func(c *flat.Cache[value], i int) flat.Record[value] { return c.Get(keyOf(i)) },
+		func(c *flat.Cache[value], i int) flat.Record[value] { return c.GetByID(idOf(i)) },
+		func(c *flat.Cache[value], i int) flat.Record[value] { return getInSteps(c, keyOf(i)) },
+	} {
+		c := flat.New(limit, weigh)
+		for i := range 50 * limit {
+			c.Put(newRecord(i, 1, 1, nil))
+			for often := range min(i+1, used) {
+				if get(c, often).IsNone() {
+					t.Fatal(often, "was evicted")
+				}
 			}
 		}
+		require.Equal(t, limit, c.Len())
+		require.EqualValues(t, 49*limit, c.Evictions())
 	}
-	require.Equal(t, limit, c.Len())
-	require.EqualValues(t, 49*limit, c.Evictions())
+}
+
+// TestMovedStayUsed: those that were used are so still where they were moved.
+func TestMovedStayUsed(t *testing.T) {
+	const limit = 400
+	c := flat.New(limit, weigh)
+	for i := range limit {
+		c.Put(newRecord(i, 1, 1, nil))
+		if i%4 == 0 {
+			c.Get(keyOf(i))
+		}
+	}
+	for i := range limit {
+		if i%4 > 0 {
+			c.Remove(idOf(i))
+		}
+	}
+	for i := range limit {
+		c.Put(newRecord(limit+i, 1, 1, nil))
+	}
+	require.EqualValues(t, limit/4, c.Evictions())
+	for i := 0; i < limit; i += 4 {
+		require.False(t, c.Get(keyOf(i)).IsNone(), i)
+	}
 }
 
 // TestAllUsed: where all were used an insert still ends soon, and evicts one.

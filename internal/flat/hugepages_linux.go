@@ -16,27 +16,28 @@ const madvCollapse = 25
 // leastForHugePages is how much memory is worth it, in bytes.
 const leastForHugePages = hugePage / 16
 
-// useHugePages asks Linux to keep memory that is large enough in huge pages: to
-// look into it, the processor must first find its page, and of thousands of
+// useHugePages asks Linux to keep new memory that is large enough in huge pages:
+// to look into it, the processor must first find its page, and of thousands of
 // small ones it remembers too few. Unlike MADV_HUGEPAGE this asks once, and
 // nothing of it stays when the memory is free again; where it is refused, all is
-// as it was. What shares the first or the last page is other memory of Go's
-// heap. Where the heap ends, none can be had until it has grown: so it reports
-// whether asking again is of no use.
-func useHugePages[Word uint64 | atomic.Uint32](memory []Word) (settled bool) {
+// as it was. What shares the first or the last page is other memory of Go's heap.
+//
+// It writes to the memory, which nobody else may know of yet.
+func useHugePages[Word uint64 | atomic.Uint32](memory []Word) {
 	size := unsafe.Sizeof(memory[0])
 	bytes := uintptr(len(memory)) * size
 	if bytes < leastForHugePages {
-		return true
+		return
 	}
-	for at := uintptr(0); at < bytes; at += hugePage { // pages that nobody wrote to cannot become one
+	touch := func(at uintptr) { // pages that nobody wrote to cannot become one
 		atomic.AddUint32((*uint32)(unsafe.Pointer(&memory[at/size])), 0)
 	}
-	start := uintptr(unsafe.Pointer(unsafe.SliceData(memory)))
-	settled = true
-	for page := start &^ (hugePage - 1); page < start+bytes; page += hugePage {
-		_, _, refused := syscall.Syscall(syscall.SYS_MADVISE, page, hugePage, madvCollapse)
-		settled = settled && refused != syscall.EINVAL
+	for at := uintptr(0); at < bytes; at += hugePage {
+		touch(at)
 	}
-	return settled
+	touch(bytes - size)
+	start := uintptr(unsafe.Pointer(unsafe.SliceData(memory)))
+	for page := start &^ (hugePage - 1); page < start+bytes; page += hugePage {
+		_, _, _ = syscall.Syscall(syscall.SYS_MADVISE, page, hugePage, madvCollapse)
+	}
 }

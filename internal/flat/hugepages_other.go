@@ -5,4 +5,4 @@ package flat
 import "sync/atomic"
 
 // useHugePages does nothing where there is no such call.
-func useHugePages[Word uint64 | atomic.Uint32]([]Word) (settled bool) { return true }
+func useHugePages[Word uint64 | atomic.Uint32]([]Word) {}

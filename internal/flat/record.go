@@ -146,7 +146,7 @@ func (r Record[V]) KeyBegins(first string) bool {
 }
 
 // HasMark reports whether the mark i (below Marks) was set. What is moved
-// within the cache keeps its marks.
+// within the cache keeps its marks, but perhaps for one that is set meanwhile.
 func (r Record[V]) HasMark(i int) bool { return r.is(flagMark << i) }
 
 // SetMark sets the mark i: something that was found out about the record and

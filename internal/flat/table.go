@@ -1,6 +1,7 @@
 package flat
 
 import (
+	"math"
 	"math/bits"
 	"sync/atomic"
 	"unsafe"
@@ -40,17 +41,12 @@ type table struct {
 	placeBits int
 	hashOf    func(place) uint64 // of a record
 	taken     int
-	settled   bool // in huge pages or not
 }
 
 func newTable(slots, placeBits int, hashOf func(place) uint64) *table {
-	return &table{slots: make([]atomic.Uint32, slots), placeBits: placeBits, hashOf: hashOf}
-}
-
-func (t *table) settle() {
-	if !t.settled {
-		t.settled = useHugePages(t.slots)
-	}
+	t := &table{slots: make([]atomic.Uint32, slots), placeBits: placeBits, hashOf: hashOf}
+	useHugePages(t.slots)
+	return t
 }
 
 // home returns where the slots of a hash begin. It goes by the highest bits, the
@@ -143,7 +139,10 @@ func (t *table) move(hash uint64, from, to place) {
 const sparseSlots = 1 << 14
 
 // slotsFor returns how many slots a table needs that never holds more records.
-func slotsFor(records int) int { return max(records+records/3+2, min(4*records, sparseSlots)) }
+func slotsFor(records int) int {
+	records = min(records, math.MaxInt/4) // no memory has room for so many
+	return max(records+records/3+2, min(4*records, sparseSlots))
+}
 
 // isFull reports whether a table must be enlarged before the next insert.
 func (t *table) isFull() bool {

@@ -1,7 +1,10 @@
 package flat
 
 import (
+	"math"
+	"math/bits"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -81,7 +84,8 @@ func TestNumbersOfBlocks(t *testing.T) {
 	require.Nil(t, bs.at(0))
 	for range 1000 {
 		b := newBlock[int](1)
-		require.True(t, bs.add(b))
+		require.True(t, bs.hasNumber())
+		bs.add(b)
 		require.Same(t, b, bs.at(bs.last()))
 		require.NotZero(t, bs.last())
 		if len(bs.order) == 10 {
@@ -90,4 +94,67 @@ func TestNumbersOfBlocks(t *testing.T) {
 	}
 	require.LessOrEqual(t, len(*bs.byNumber.Load()), 16)
 	require.Nil(t, bs.at(1000))
+}
+
+// TestNoNumberForABlock: what needs another block is not kept then, and what does
+// not is.
+func TestNoNumberForABlock(t *testing.T) {
+	c := New(1<<20, func(Record[int]) int { return 1 })
+	put := func(i, payload int) (kept bool) {
+		k := Key{Second: strconv.Itoa(i)}
+		c.Put(NewRecord(k, ID{byte(i >> 16), byte(i >> 8), byte(i)}, 1, make([]uint64, payload), new(int)))
+		return !c.Get(k).IsNone()
+	}
+	require.True(t, put(0, 0))
+	for c.blocks.hasNumber() {
+		c.blocks.add(newBlock[int](16))
+		if placeBits := c.blocks.placeBits(); c.byKey.Load().placeBits < placeBits {
+			c.rebuild(len(c.byKey.Load().slots))
+		}
+	}
+	require.Equal(t, offsetBits+numberBits, c.blocks.placeBits())
+	require.False(t, put(1, 100))
+	require.True(t, put(2, 0))
+	require.True(t, put(0, 1))
+	require.False(t, put(0, 100), "nor is an older state of it")
+	require.Empty(t, Fault(c))
+}
+
+// TestHugeLimit: a limit may be a way to say that there is none.
+func TestHugeLimit(t *testing.T) {
+	for _, limit := range []int{math.MaxInt, math.MaxInt / 2, math.MaxInt / 4 * 3, math.MaxInt32} {
+		c := New(limit, func(Record[int]) int { return 1 })
+		c.Put(NewRecord[int](Key{}, ID{}, 1, nil, nil))
+		require.Equal(t, 1, c.Len())
+	}
+}
+
+// TestTablesAreSeldomRebuilt: of whatever size the cache may become.
+func TestTablesAreSeldomRebuilt(t *testing.T) {
+	for _, limit := range []int{1, 5, 63, 64, 65, 1000, sparseSlots/4 - 1, sparseSlots / 4, sparseSlots, 2 * sparseSlots} {
+		c := New(limit, func(Record[int]) int { return 1 })
+		last, rebuilt := c.byKey.Load(), 0
+		for i := range 3 * limit {
+			c.Put(NewRecord[int](Key{Second: strconv.Itoa(i)}, ID{byte(i >> 16), byte(i >> 8), byte(i)}, 1, nil, nil))
+			if now := c.byKey.Load(); now != last {
+				last = now
+				rebuilt++
+			}
+		}
+		require.LessOrEqual(t, rebuilt, 2*bits.Len(uint(limit)), limit)
+		require.LessOrEqual(t, len(last.slots), slotsFor(limit))
+		require.Empty(t, Fault(c))
+	}
+}
+
+// TestBlockOutOfUse: a block whose number another has by now does not count, even
+// if the slot is the same again.
+func TestBlockOutOfUse(t *testing.T) {
+	c := New(10, func(Record[int]) int { return 1 })
+	k := Key{Second: "a"}
+	c.Put(NewRecord[int](k, ID{}, 1, nil, nil))
+	l := c.Begin(c.Hash(k))
+	l.block = newBlock[int](smallestBlock)
+	require.Equal(t, l.table.place(l.slot).offset(), l.block.add(NewRecord[int](k, ID{}, 2, nil, nil), 0))
+	require.EqualValues(t, 1, c.End(k, l).Rev())
 }
