@@ -13,6 +13,7 @@ const smallestBlock = 512 // words
 type block[V any] struct {
 	words  []uint64             // all of it; what is taken never changes, flags aside
 	values atomic.Pointer[[]*V] // that its records share
+	unused atomic.Bool          // it was in use, and never will be again
 
 	taken  int
 	places map[*V]int // of values, while the block is the last
@@ -87,6 +88,9 @@ type blocks[V any] struct {
 
 // clear takes all blocks out of use.
 func (bs *blocks[V]) clear() {
+	for _, number := range bs.order {
+		bs.at(number).unused.Store(true)
+	}
 	numbers := make([]atomic.Pointer[block[V]], 1) // there is no block 0
 	bs.byNumber.Store(&numbers)
 	bs.free, bs.order = nil, nil
@@ -146,6 +150,7 @@ func (bs *blocks[V]) last() int {
 func (bs *blocks[V]) dropOldest() {
 	number := bs.order[0]
 	bs.order = bs.order[1:]
+	bs.at(number).unused.Store(true)
 	(*bs.byNumber.Load())[number].Store(nil)
 	bs.free = append(bs.free, number)
 }

@@ -137,14 +137,14 @@ func (c *Cache[V]) End(k Key, l Lookup[V]) Record[V] {
 
 // leads reports whether a slot that was seen leads to a block that its number was
 // found to have: whether it still stands in a table that is still in use, and
-// the block is in use after that, too.
+// after that the block is in use, too.
 //
 // Numbers of blocks are used again, by other blocks, so what a number has when it
-// is looked up may be older or newer than the slot. A block that is out of use
-// stays out of it: one that was in use before and after the slot stood was in use
-// then, and what a slot leads to goes out of use only after the slot.
+// is looked up may be older or newer than the slot. A block that was in use before
+// and after the slot stood was in use then, and what a slot leads to goes out of
+// use only after the slot.
 func (c *Cache[V]) leads(current *atomic.Pointer[table], t *table, i int, s slot, b *block[V]) bool {
-	return t.at(i) == s && current.Load() == t && c.blocks.at(t.place(s).number()) == b
+	return t.at(i) == s && current.Load() == t && !b.unused.Load()
 }
 
 func (c *Cache[V]) findKey(k Key) (Record[V], place) {

@@ -150,11 +150,19 @@ func TestTablesAreSeldomRebuilt(t *testing.T) {
 // TestBlockOutOfUse: a block whose number another has by now does not count, even
 // if the slot is the same again.
 func TestBlockOutOfUse(t *testing.T) {
-	c := New(10, func(Record[int]) int { return 1 })
-	k := Key{Second: "a"}
-	c.Put(NewRecord[int](k, ID{}, 1, nil, nil))
-	l := c.Begin(c.Hash(k))
-	l.block = newBlock[int](smallestBlock)
-	require.Equal(t, l.table.place(l.slot).offset(), l.block.add(NewRecord[int](k, ID{}, 2, nil, nil), 0))
-	require.EqualValues(t, 1, c.End(k, l).Rev())
+	for _, drop := range []func(*blocks[int]){(*blocks[int]).dropOldest, (*blocks[int]).clear} {
+		c := New(10, func(Record[int]) int { return 1 })
+		k := Key{Second: "a"}
+		put := func(rev int64) Lookup[int] {
+			c.Put(NewRecord[int](k, ID{}, rev, nil, nil))
+			return c.Begin(c.Hash(k))
+		}
+		before := put(1)
+		drop(&c.blocks)
+		c.Clear()
+		now := put(2)
+		require.Equal(t, before.slot, now.slot)
+		now.block = before.block
+		require.EqualValues(t, 2, c.End(k, now).Rev())
+	}
 }
