@@ -58,6 +58,7 @@ func logInAll(b *testing.B, m *regtoken.Manager, f *forge, n int) {
 // A walk goes through random tokens.
 type walk struct {
 	forge  *forge
+	source rand.PCG // here, since two walks must not write to one cache line
 	random *rand.Rand
 	tokens int
 	hand   [handful]hand
@@ -75,7 +76,8 @@ type hand struct {
 }
 
 func newWalk(f *forge, n int, seed uint64) *walk {
-	w := &walk{forge: f, random: rand.New(rand.NewPCG(1, seed)), tokens: n}
+	w := &walk{forge: f, source: *rand.NewPCG(1, seed), tokens: n}
+	w.random = rand.New(&w.source)
 	for i := range w.hand {
 		h := &w.hand[i]
 		h.name = []byte(forgedName + "0123456789")

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	cellBits  = 6
-	cacheLine = 64
+	cellBits = 7
+	cellSize = 128 // two cache lines: some processors fetch them in pairs
 )
 
 // A Counter is a number that many goroutines increment and few read: each
@@ -17,7 +17,7 @@ const (
 type Counter struct {
 	cells [1 << cellBits]struct {
 		n atomic.Uint64
-		_ [cacheLine - 8]byte
+		_ [cellSize - 8]byte
 	}
 }
 

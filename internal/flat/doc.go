@@ -6,7 +6,8 @@
 //
 // Records are words in blocks that are only ever appended to. A record never
 // changes: a new state of it is a new record, and the old one is dead. Two hash
-// tables, by key and by ID, hold where the live records begin. The oldest block
-// is cleared by moving what is alive in it to the end; a block that is out of
-// use is left to the garbage collector, since a reader may still look at it.
+// tables, by key and by ID, hold where the live records begin; larger ones are
+// made of what the blocks hold. The oldest block is cleared by moving what is
+// alive in it to the end; a block that is out of use is left to the garbage
+// collector, since a reader may still look at it.
 package flat
