@@ -1,9 +1,9 @@
 package proof_test
 
 import (
+	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -489,18 +489,20 @@ func (w *world) sweep(t *rapid.T) {
 	n, err := c.view.Sweep(c.ctx)
 	require.NoError(t, err)
 	require.Equal(t, len(removed), n)
+	heard := c.by.journal.Take()
+	place := make(map[uuid.UUID]int, len(heard))
+	for i, e := range heard {
+		place[e.TokenID] = i
+	}
 	slices.SortFunc(removed, func(a, b *token) int { // oldest first; a tie is the store's to break
-		if !a.expiry.Equal(b.expiry) {
-			return a.expiry.Compare(b.expiry)
-		}
-		return strings.Compare(a.id.String(), b.id.String())
+		return cmp.Or(a.expiry.Compare(b.expiry), cmp.Compare(place[a.id], place[b.id]))
 	})
 	var events []told
 	for _, token := range removed {
 		w.lose(token)
 		events = append(events, told{operation: regtoken.OpExpire, registry: token.registry, id: token.id, token: token})
 	}
-	w.requireTold(t, c.by, c.actor, events...)
+	w.requireHeard(t, heard, c.actor, events...)
 }
 
 // toBoundary moves the clock, forth or back, to where something ends, or to

@@ -89,7 +89,11 @@ func (e told) outcome() regtoken.Outcome {
 
 // requireTold checks that a Manager's observer was told exactly this.
 func (w *world) requireTold(t *rapid.T, by *process, actor string, want ...told) {
-	events := by.journal.Take()
+	w.requireHeard(t, by.journal.Take(), actor, want...)
+}
+
+// requireHeard checks events that an observer heard, and that no other heard any.
+func (w *world) requireHeard(t *rapid.T, events []regtoken.Event, actor string, want ...told) {
 	for _, e := range events {
 		w.requireNoSecret(t, e)
 	}
